@@ -1,0 +1,40 @@
+"""Who works on an order: the roles and outside parties, and the people who are written to."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from models.names import Language, Name
+
+
+class Party(BaseModel):
+    """
+    A role of our own (`internal`) or an outside party that an order waits on.
+
+    Only internal ones are asked and stand on ladders; outside parties are never written to of Gendan's own
+    accord (domain.md 1.3). `calendar` is the code of the calendar that the party works by.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str = Field(min_length=1, max_length=32)
+    name: Name
+    calendar: str
+    internal: bool
+
+
+class Person(BaseModel):
+    """Somebody who is written to, in one language or in two, the first one first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+    languages: tuple[Language, ...] = Field(default=(Language.EN, Language.ZH_HANS), min_length=1, max_length=2)
+
+    @field_validator("languages")
+    @classmethod
+    def _each_once(cls, languages: tuple[Language, ...]) -> tuple[Language, ...]:
+        if len(set(languages)) < len(languages):
+            raise ValueError("the same language stands twice")
+        return languages

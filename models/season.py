@@ -1,0 +1,83 @@
+"""Playing an order's season on a virtual clock: who knew what, when, and what would have been said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from models.decide import Tell, decide, next_wake_up, taken
+from models.order_file import OrderFile
+from models.report import Entry, Report
+
+
+@dataclass
+class Timeline:
+    """
+    What is still to be told about one order, in the order in which it becomes known.
+
+    Nobody knows of a report before its `recorded_at`. The same source and event id twice is told once.
+    """
+
+    entries: Sequence[Report]
+    _next: int = 0
+    _told: set[tuple[str, str]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, reports: Iterable[Report]) -> Timeline:
+        """Sort reports by when they became known; at the same instant in the order given."""
+        return cls(sorted(reports, key=lambda report: report.recorded_at))
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next report becomes known."""
+        return self.entries[self._next].recorded_at if self._next < len(self.entries) else None
+
+    def known_by(self, now: datetime) -> list[Report]:
+        """Take the reports that became known by `now`."""
+        taken: list[Report] = []
+        while self._next < len(self.entries) and self.entries[self._next].recorded_at <= now:
+            report = self.entries[self._next]
+            self._next += 1
+            key = (report.source, report.source_event_id)
+            if not report.source_event_id or key not in self._told:
+                self._told.add(key)
+                taken.append(report)
+        return taken
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message and the instant at which it was claimed."""
+
+    at: datetime
+    order_no: str
+    tell: Tell
+
+
+def next_instant(wake_up: datetime | None, timeline: Timeline, until: datetime) -> datetime | None:
+    """Return when the order next has something to do, a report or a wake-up; `None` if not by `until`."""
+    instant = min((at for at in (wake_up, timeline.next_at) if at is not None), default=None)
+    return instant if instant is not None and instant <= until else None
+
+
+def play(file: OrderFile, timeline: Timeline, until: datetime) -> tuple[OrderFile, list[Said]]:
+    """
+    Play an order from the moment it came in until `until`, with the core alone.
+
+    Returns its file at the end and everything said on the way, in order.
+    """
+    said: list[Said] = []
+    now: datetime | None = file.order.came_in
+    seq = len(file.entries)
+    while now is not None:
+        news: list[Entry] = []
+        for report in timeline.known_by(now):
+            seq += 1
+            news.append(report.model_copy(update={"seq": seq}))
+        file = file.told(*news)
+        steps = decide(file, now)
+        said.extend(Said(now, file.order.order_no, step) for step in steps if isinstance(step, Tell))
+        file = taken(file, steps)
+        now = next_instant(next_wake_up(file, now), timeline, until)
+    return file, said

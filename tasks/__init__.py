@@ -1,0 +1,1 @@
+"""ACTS: each function one side effect that can be tried again."""

@@ -1,0 +1,188 @@
+"""The library that orders are followed by: what is bundled, with the house's own files laid over it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import models
+from models.errors import LibraryError, NoTemplateFits
+from models.ladder import Ladder
+from models.names import Language
+from models.party import Party, Person
+from models.template import Template
+from models.workdays import Calendar
+from tasks.library_entries import read_calendars, read_catalogued, read_ladder, read_party, read_template
+from tasks.marked_yaml import Marked, did_you_mean, read_marked
+
+FOLDER = "GENDAN_LIBRARY"
+BUNDLED = Path(models.__file__).parent / "library"
+
+LISTS = ("milestones", "parties", "people")
+"""Read from one file each: a mapping of codes to entries."""
+SHELVES = ("calendars", "ladders", "templates")
+"""Read from a folder each: one file for each code."""
+
+Layer = Mapping[str, Mapping[str, Marked]]
+
+
+@dataclass(frozen=True)
+class Library:
+    """Everything that orders are followed by, each kind by its codes."""
+
+    templates: Mapping[str, Template]
+    ladders: Mapping[str, Ladder]
+    calendars: Mapping[str, Calendar]
+    parties: Mapping[str, Party]
+    people: Mapping[str, Person]
+
+    def languages(self, code: str) -> tuple[Language, ...]:
+        """Return the languages in which a role or person is written to, the first one first."""
+        person = self.people.get(code)
+        return person.languages if person else (Language.EN, Language.ZH_HANS)
+
+
+def library() -> Library:
+    """
+    Return this process's library: the bundled one, under the folder that GENDAN_LIBRARY names.
+
+    It is read once; a process that shall see a changed file is started again.
+    """
+    return _library_of(os.environ.get(FOLDER) or None)
+
+
+@lru_cache(maxsize=8)
+def _library_of(folder: str | None) -> Library:
+    return load_library(Path(folder) if folder else None)
+
+
+def load_library(folder: Path | None = None) -> Library:
+    """
+    Read the bundled library, and lay the files in `folder` over it.
+
+    `folder` is arranged like the bundled one. What it holds is added, or takes the place of what has the same
+    code: a whole template, ladder or calendar, one milestone, party or person.
+
+    Raises LibraryError, with file and line, for the first mistake.
+    """
+    layers = [_read_layer(BUNDLED)]
+    if folder is not None:
+        layers.append(_read_layer(folder))
+    over = {kind: _laid_over([layer[kind] for layer in layers]) for kind in LISTS + SHELVES}
+    calendars = read_calendars([layer["calendars"] for layer in layers])
+    parties = {code: read_party(code, marked, calendars) for code, marked in over["parties"].items()}
+    catalogue = {code: read_catalogued(marked, parties) for code, marked in over["milestones"].items()}
+    ladders = {code: read_ladder(marked, parties) for code, marked in over["ladders"].items()}
+    templates = {
+        code: read_template(marked, catalogue, parties, calendars, ladders)
+        for code, marked in over["templates"].items()
+    }
+    _chosen_from_differ(templates, over["templates"])
+    people = {code: marked.read_as(Person, code=code) for code, marked in over["people"].items()}
+    return Library(
+        templates=dict(sorted(templates.items())),
+        ladders=ladders,
+        calendars=calendars,
+        parties=parties,
+        people=people,
+    )
+
+
+def choose_template(library: Library, code: str, lead_days: int | None) -> Template:
+    """
+    Return the template called `code`; for an empty code the one that suits the order's lead time.
+
+    That is the one with the largest `chosen_from` that is not longer than `lead_days`, the calendar days from
+    order to ETD. Raises NoTemplateFits where there is none: an order is not left without a plan in silence.
+    """
+    known = ", ".join(library.templates)
+    code = code.strip()
+    if code:
+        if code not in library.templates:
+            raise NoTemplateFits(
+                f"There is no template {code!r}{did_you_mean(code, library.templates)}. There are: {known}. "
+                "Name one of them, or put the template into your own library."
+            )
+        return library.templates[code]
+    chosen = [(t.chosen_from, t) for t in library.templates.values() if t.chosen_from is not None]
+    chosen.sort(key=lambda pair: pair[0])
+    if lead_days is None:
+        raise NoTemplateFits(
+            f"Without an ETD there is no lead time to choose a template by. Name the order's template: {known}."
+        )
+    fitting = [template for chosen_from, template in chosen if chosen_from <= lead_days]
+    if not fitting:
+        offered = ", ".join(f"{template.code} from {chosen_from} days" for chosen_from, template in chosen) or "none"
+        raise NoTemplateFits(
+            f"No template fits a lead time of {lead_days} days. Chosen by lead time: {offered}. "
+            f"Name the order's template: {known}."
+        )
+    return fitting[-1]
+
+
+def _laid_over(layers: Sequence[Mapping[str, Marked]]) -> dict[str, Marked]:
+    """Return the entries of all layers, those of the uppermost last: where two clash, the mistake is the house's."""
+    laid: dict[str, Marked] = {}
+    for layer in layers:
+        for code, marked in layer.items():
+            laid.pop(code, None)
+            laid[code] = marked
+    return laid
+
+
+def _read_layer(folder: Path) -> Layer:
+    if not folder.is_dir():
+        raise LibraryError(str(folder), None, "is no folder; a library is a folder of YAML files")
+    layer: dict[str, dict[str, Marked]] = {kind: {} for kind in LISTS + SHELVES}
+    for path in _yaml_files(folder):
+        kind = _kind(path.relative_to(folder))
+        if kind is None:
+            places = ", ".join([f"{name}.yaml" for name in LISTS] + [f"{name}/*.yaml" for name in SHELVES])
+            raise LibraryError(str(path), None, f"stands where nothing reads it; a library holds {places}")
+        marked = read_marked(path)
+        for code, entry in _coded(kind, marked):
+            if code in layer[kind]:
+                raise entry.mistake(f"{code} stands in {layer[kind][code].file} already", "code")
+            layer[kind][code] = entry
+    return layer
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml"))
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def _kind(path: Path) -> str | None:
+    match path.parts:
+        case (_,) if path.stem in LISTS:
+            return path.stem
+        case (shelf, _) if shelf in SHELVES:
+            return shelf
+    return None
+
+
+def _coded(kind: str, marked: Marked) -> Iterator[tuple[str, Marked]]:
+    if kind in SHELVES:
+        code = marked.mapping().get("code")
+        if not isinstance(code, str) or not code:
+            raise marked.mistake("code is missing", "code")
+        yield code, marked
+        return
+    for code, entry in marked.entries():
+        if "code" in entry.mapping():
+            raise entry.mistake(f"unknown field 'code': {code} is the code already", "code")
+        yield code, entry
+
+
+def _chosen_from_differ(templates: Mapping[str, Template], marked: Mapping[str, Marked]) -> None:
+    taken: dict[int, str] = {}
+    for code, template in templates.items():
+        if template.chosen_from is not None:
+            other = taken.setdefault(template.chosen_from, code)
+            if other != code:
+                raise marked[code].mistake(
+                    f"{template.chosen_from} days choose {other} already; give another number, or null", "chosen_from"
+                )

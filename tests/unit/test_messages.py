@@ -1,0 +1,453 @@
+"""What a message says, in each language."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models.decide import NO_DATE, NOTE, UNFOLLOWED, Tell
+from models.names import Language
+from models.order import Order
+from models.order_file import Claim, OrderFile, standing
+from models.report import Acknowledgement, Entry, Promise, Unfollowed
+from models.template import Template
+from notifications.facts import Facts, gather
+from notifications.messages import BODY, Message, command, compose
+from notifications.texts import count, quantity, say, shorten, texts, when, zone
+from tasks.library import library
+from tests.factories import (
+    CHINA,
+    CUTTING,
+    DEPARTURE,
+    a_calendar,
+    a_milestone,
+    a_name,
+    a_report,
+    a_template,
+    an_order,
+    an_order_file,
+    china,
+    some_parties,
+)
+
+EN, HANS, HANT = Language.EN, Language.ZH_HANS, Language.ZH_HANT
+MONDAY = china(23, 9)
+NOTE_OF_PURCHASING = Acknowledgement(
+    recorded_at=china(16, 17, 12), by="wang", note="blue vat off shade, being re-dyed", milestone="FAB_IN"
+)
+
+
+def a_stall(
+    file: OrderFile, now: datetime = MONDAY, rung: str = "L1", milestone: str = "FAB_IN", role: str = "MER"
+) -> Facts:
+    at = standing(file, now)
+    return gather(file, at, Tell(Claim(milestone, rung, at.due[milestone]), role), some_parties())
+
+
+def said(facts: Facts, *languages: Language) -> Message:
+    return compose(facts, languages or (EN,))
+
+
+def late_fabric(order: Order | None = None, *entries: Entry) -> OrderFile:
+    """Bulk fabric, due on Friday, 20 November, and not there."""
+    return an_order_file(order, None, *(entries or (NOTE_OF_PURCHASING,)))
+
+
+# --- the texts
+
+
+def keys_of(language: Language) -> dict[str, object]:
+    """Each key with what is to be filled in; a list's length; a plural's forms."""
+    shapes: dict[str, object] = {}
+    for key, text in texts(language).items():
+        if isinstance(text, str):
+            # A day and a list are each language's own matter: they say the same with other parts.
+            own = key in ("day", "short_day")
+            shapes[key] = None if own else sorted(re.findall(r"\{(\w+)\}", text))
+        else:
+            shapes[key] = len(text) if isinstance(text, list) else sorted(text)
+    return shapes
+
+
+@pytest.mark.parametrize("language", [HANS, HANT])
+def test_each_language_has_the_same_keys_and_fills_in_the_same_values(language: Language) -> None:
+    assert keys_of(language) == keys_of(EN)
+
+
+def test_no_text_is_empty() -> None:
+    for language in Language:
+        for key, text in texts(language).items():
+            assert text, f"{language} {key}"
+
+
+def test_simplified_and_traditional_texts_do_not_mix() -> None:
+    simplified, traditional = "单应计划记录剩负责滞级", "單應計畫記錄剩負責滯級"
+    assert not set(str(texts(HANT))) & (set(simplified) - set(traditional))
+    assert not set(str(texts(HANS))) & (set(traditional) - set(simplified))
+
+
+@pytest.mark.parametrize(
+    ("n", "text"),
+    [
+        (0, "0 working days late"),  # none is plural in English
+        (1, "1 working day late"),  # one
+        (2, "2 working days late"),  # the first plural
+        (21, "21 working days late"),  # ends with 1, and is plural all the same
+    ],
+)
+def test_english_numbers_have_their_plural(n: int, text: str) -> None:
+    assert count(EN, "late", n) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (3600.0, "pcs", "3,600 pcs"),  # whole
+        (12.5, "kg", "12.5 kg"),  # a part
+        (0.0, "", "0"),  # nothing, no unit
+        (1e15, "m", "1,000,000,000,000,000 m"),  # never in powers of ten
+    ],
+)
+def test_quantities_are_written_for_people(number: float, unit: str, text: str) -> None:
+    assert quantity(number, unit) == text
+
+
+NEW_YORK = ZoneInfo("America/New_York")
+END = (23, 59, 59)
+
+
+@pytest.mark.parametrize(
+    ("language", "instant", "text"),
+    [
+        # The end of a day at home is the day
+        (EN, datetime(2026, 11, 20, *END, tzinfo=CHINA), "Fri 20 Nov 2026"),
+        (HANT, datetime(2026, 11, 20, *END, tzinfo=CHINA), "2026-11-20(五)"),
+        # A time has its zone
+        (EN, datetime(2026, 11, 20, 23, 59, tzinfo=CHINA), "Fri 20 Nov 2026 23:59 CST(+08)"),
+        (HANS, datetime(2026, 11, 22, 16, 0, tzinfo=CHINA), "2026-11-22(日) 16:00 CST(+08)"),
+        # The end of a day elsewhere is not the same day at home, so the zone is named
+        (EN, datetime(2026, 11, 20, *END, tzinfo=NEW_YORK), "Fri 20 Nov 2026 EST(-05)"),
+    ],
+)
+def test_dates_have_a_weekday_and_times_a_zone(language: Language, instant: datetime, text: str) -> None:
+    assert when(language, instant, CHINA) == text
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("Asia/Shanghai", "CST(+08)"),  # a name that four zones share
+        ("Asia/Kolkata", "IST(+05:30)"),  # half an hour
+        ("Asia/Ho_Chi_Minh", "UTC(+07)"),  # a zone without a name
+        ("UTC", "UTC(+00)"),  # none
+    ],
+)
+def test_a_zone_is_named_with_its_offset(place: str, text: str) -> None:
+    assert zone(datetime(2026, 11, 20, tzinfo=ZoneInfo(place))) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "short"),
+    [
+        ("short enough", 12, "short enough"),  # fits to the letter
+        ("the dyehouse is late again", 15, "the dyehouse…"),  # after a whole word
+        ("two\nlines", 20, "two lines"),  # on one line
+        ("藍色缸差回修中", 5, "藍色缸差…"),  # a character is a word
+        ("wang 藍色缸差回修中", 9, "wang 藍色缸…"),  # both
+        ("incomprehensibilities", 8, "incompr…"),  # one word that is too long by itself
+    ],
+)
+def test_a_long_text_ends_after_a_whole_word(text: str, most: int, short: str) -> None:
+    assert shorten(text, most) == short
+    assert len(short) <= most
+
+
+# --- a stall
+
+
+def test_a_first_rung_says_everything_that_its_reader_needs() -> None:
+    message = said(a_stall(late_fabric()))
+
+    assert message.subject == "[L1 · 1 working day late] SO-26-0417 · ACME · FAB_IN Bulk fabric in-house"
+    assert message.body.splitlines() == [
+        "Step: FAB_IN Bulk fabric in-house",
+        "Due: Fri 20 Nov 2026, 1 working day late",
+        "Owner: Purchasing · Waiting on: Huaxing Dyehouse",
+        "ETD Thu 31 Dec 2026: 28 working days left; 3 days of the plan used up",
+        "Holds up: CUT_START Cutting started",
+        'Note Mon 16 Nov 2026 17:12 CST(+08), wang: "blue vat off shade, being re-dyed"',
+        "Asked: Say when it will be done",
+        "Done: gendan report SO-26-0417 FAB_IN",
+        "New date: gendan promise SO-26-0417 FAB_IN DATE",
+        "Taken on: gendan ack SO-26-0417 FAB_IN",
+        "or Resume in Prefect",
+        "Next: Production manager (L2) on Tue 24 Nov 2026 09:00 CST(+08)",
+    ]
+
+
+def test_the_same_in_traditional_chinese() -> None:
+    message = said(a_stall(late_fabric()), HANT)
+
+    assert message.subject == "【催單 L1·逾期1工作日】SO-26-0417 · ACME · FAB_IN 面料到廠"
+    assert message.body.splitlines()[:4] == [
+        "步驟: FAB_IN 面料到廠",
+        "應完成: 2026-11-20(五), 逾期1工作日",
+        "負責: 採購 · 等待: 華興染廠",
+        "ETD 2026-12-31(四): 剩28工作日; 已耗用計畫3天",
+    ]
+    assert message.body.splitlines()[-1] == "未回覆將於 2026-11-24(二) 09:00 CST(+08) 升級至 生產主管 (L2)"
+
+
+def facts_in(message: Message, language: Language) -> tuple[list[str], list[str]]:
+    """Return the days and all the numbers of a message, in the order of days and of numbers."""
+    months = texts(EN)["months"]
+    assert isinstance(months, list)
+    text, days = f"{message.subject}\n{message.body}", []
+    if language is EN:
+        for found in re.findall(r"[A-Z][a-z]{2} (\d{1,2}) ([A-Z][a-z]{2}) (\d{4})", text):
+            days.append(str(date(int(found[2]), months.index(found[1]) + 1, int(found[0]))))
+        text = re.sub(r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d{4}", "", text)
+    else:
+        days = re.findall(r"\d{4}-\d{2}-\d{2}", text)
+        text = re.sub(r"\d{4}-\d{2}-\d{2}", "", text)
+    return sorted(days), sorted(re.findall(r"\d[\d,.:]*\d|\d", text))
+
+
+PROMISED = Promise(recorded_at=china(12), by="wang", milestone="FAB_IN", promised=china(19, 16))
+DEPARTED = a_report("DEPARTED", china(30, 8, month=12), note="sailed")
+STALLS = {
+    "late": a_stall(late_fabric()),
+    "promised and late again": a_stall(late_fabric(None, PROMISED)),
+    "counted": a_stall(
+        an_order_file(
+            None,
+            None,
+            a_report("CUT_START", china(24), note="2 lines"),
+            a_report("SEW_END", china(1, month=12), quantity=1200),
+        ),
+        china(21, 9, month=12),
+        "L2",
+        "SEW_END",
+    ),
+    "last rung, ETD gone by": a_stall(late_fabric(), china(4, month=1, year=2027), "L4"),
+    "ETD with a time": a_stall(late_fabric(an_order(etd=china(31, 16, 30, month=12)))),
+}
+
+
+@pytest.mark.parametrize("facts", STALLS.values(), ids=STALLS.keys())
+def test_every_language_tells_the_same_facts(facts: Facts) -> None:
+    english = facts_in(said(facts, EN), EN)
+
+    assert len(english[0]) >= 2
+    assert len(english[1]) >= 5
+    assert facts_in(said(facts, HANS), HANS) == english
+    assert facts_in(said(facts, HANT), HANT) == english
+
+
+@pytest.mark.parametrize("facts", STALLS.values(), ids=STALLS.keys())
+def test_a_message_keeps_to_its_length(facts: Facts) -> None:
+    for language in Language:
+        assert len(said(facts, language).body) <= BODY
+
+
+@pytest.mark.parametrize("template", library().templates.values(), ids=library().templates)
+def test_every_step_of_the_bundled_templates_keeps_to_its_length_with_a_long_note(template: Template) -> None:
+    ladder, order = library().ladders[template.ladder], an_order(customer="Nordic Outdoor Trading AB")
+    for milestone in template.milestones:
+        note = Acknowledgement(recorded_at=china(2), by="chen.wei", milestone=milestone.code, note="a few words " * 30)
+        file = OrderFile(order, template, ladder, library().calendars, (note,))
+        due = standing(file, MONDAY).due[milestone.code]
+        at = standing(file, due + timedelta(days=12))
+        for rung in ladder.rungs:
+            facts = gather(file, at, Tell(Claim(milestone.code, rung.code, due), rung.role), library().parties)
+            for language in Language:
+                assert len(compose(facts, [language]).body) <= BODY, (milestone.code, rung.code, language)
+
+
+def test_a_long_note_is_shortened_and_nothing_else() -> None:
+    words = " ".join(f"word{n}" for n in range(300))
+    short, long = (late_fabric(None, NOTE_OF_PURCHASING.model_copy(update={"note": note})) for note in ("word0", words))
+    bodies = [said(a_stall(long), language).body for language in Language]
+
+    kept = [re.search(r"word0[^\"”」]*…", body) for body in bodies]
+    assert all(kept)
+    assert len({found.group() for found in kept if found}) == 1  # as much in each language
+    for body in bodies:
+        assert len(body) <= BODY
+        assert "SO-26-0417 FAB_IN" in body
+    assert re.sub(r'".*"', "", bodies[0]) == re.sub(r'".*"', "", said(a_stall(short)).body)
+
+
+def test_a_long_order_number_is_never_shortened() -> None:
+    long = "X" * 64
+
+    message = said(a_stall(late_fabric(an_order(order_no=long))))
+
+    assert long in message.subject
+    assert message.body.count(long) == 3
+
+
+def test_two_languages_give_two_parts_and_a_subject_with_both_names() -> None:
+    facts = a_stall(late_fabric())
+
+    message = said(facts, EN, HANT)
+
+    assert message.subject == "[L1 · 1 working day late] SO-26-0417 · ACME · FAB_IN Bulk fabric in-house 面料到廠"
+    assert message.body == f"{said(facts, EN).body}\n\n{said(facts, HANT).body}"
+
+
+def test_the_same_language_twice_is_said_once() -> None:
+    facts = a_stall(late_fabric())
+
+    assert said(facts, EN, EN) == said(facts, EN)
+
+
+def test_a_message_in_no_language_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one language"):
+        compose(a_stall(late_fabric()), [])
+
+
+def test_a_broken_promise_is_named_beside_the_plan_that_it_is_counted_from() -> None:
+    body = said(STALLS["promised and late again"]).body
+
+    assert "Due: Fri 20 Nov 2026, 1 working day late\nPromised: Thu 19 Nov 2026 16:00 CST(+08)" in body
+
+
+def test_a_counted_step_says_how_much_is_done() -> None:
+    assert "So far: 1,200 of 3,600 pcs\n" in said(STALLS["counted"]).body
+
+
+def test_the_last_rung_says_that_it_is_the_last() -> None:
+    body = said(STALLS["last rung, ETD gone by"]).body
+
+    assert body.endswith("This is the last rung.")
+    assert "ETD was 4 days ago" in body
+
+
+def test_a_rung_that_rests_is_not_called_the_last() -> None:
+    taken_on = Acknowledgement(recorded_at=china(23, 8), by="wang", milestone="FAB_IN")
+    facts = a_stall(an_order_file(None, None, taken_on), china(4, 9, month=12), "L2")
+
+    assert facts.stall
+    assert facts.stall.next is None
+    assert said(facts).body.endswith("or Resume in Prefect")
+
+
+def test_after_departure_the_ship_date_is_told_as_it_was() -> None:
+    papers = a_milestone("PAPERS", name=a_name("Papers sent"), offset=2, after=("DEPARTED",))
+    template = a_template(DEPARTURE.model_copy(update={"after": ()}), papers, departure="DEPARTED")
+    file = an_order_file(None, template, DEPARTED)
+
+    body = said(a_stall(file, china(5, month=1, year=2027), milestone="PAPERS")).body
+
+    assert "ETD Thu 31 Dec 2026, departed Wed 30 Dec 2026 08:00 CST(+08)\n" in body
+    assert "working days left" not in body
+
+
+def test_a_due_date_elsewhere_is_told_in_the_zone_of_those_who_keep_it() -> None:
+    comment = a_milestone("COMMENT", name=a_name("Comment received"), calendar="new-york", offset=-41)
+    file = an_order_file(
+        None,
+        a_template(comment, DEPARTURE.model_copy(update={"after": ("COMMENT",)})),
+        calendars=[a_calendar(code="new-york", zone="America/New_York")],
+    )
+
+    assert "Due: Fri 20 Nov 2026 EST(-05)" in said(a_stall(file, milestone="COMMENT")).body
+
+
+def test_what_is_already_reached_is_not_said_to_be_held_up() -> None:
+    second = a_milestone("FAB_QC", name=a_name("Fabric inspected"), offset=-38, after=("FAB_IN",))
+    file = an_order_file(
+        None,
+        a_template(*(m for m in a_template().milestones if m.code != "DEPARTED"), second, DEPARTURE),
+        a_report("FAB_QC", china(19)),
+        a_report("CUT_START", china(19)),
+    )
+
+    assert standing(file, MONDAY).passed == {"FAB_IN"}
+    assert "Holds up" not in said(a_stall(file)).body
+
+
+def test_a_party_without_a_name_is_called_by_its_code() -> None:
+    file = late_fabric()
+    at = standing(file, MONDAY)
+
+    facts = gather(file, at, Tell(Claim("FAB_IN", "L1", at.due["FAB_IN"]), "MER"), {})
+
+    assert "Owner: PUR · Waiting on: MILL" in said(facts).body
+
+
+@pytest.mark.parametrize(
+    "order_no",
+    [
+        "SO 26 0417",  # spaces
+        'PO "88231"; rm -rf $HOME',  # quotes, and what a shell would do
+        "訂單-7",  # not ASCII
+        "-7",  # looks like an option
+        "a'b",  # the shell's own quote
+    ],
+)
+def test_a_command_can_be_pasted_whatever_the_order_is_called(order_no: str) -> None:
+    line = command("promise", order_no, "FAB_IN", "DATE")
+
+    words = [word for word in shlex.split(line) if word != "--"]
+    assert words == ["gendan", "promise", order_no, "FAB_IN", "DATE"]
+    assert ("--" in shlex.split(line)) == order_no.startswith("-")
+    assert command("ack", order_no, "FAB_IN") in said(a_stall(late_fabric(an_order(order_no=order_no)))).body
+
+
+def test_order_data_is_never_read_as_a_text_of_ours() -> None:
+    facts = a_stall(late_fabric(an_order(order_no="{rung}", customer="{0} {late!r}")))
+
+    message = said(facts)
+
+    assert "{rung} · {0} {late!r}" in message.subject
+    assert "gendan ack '{rung}' FAB_IN" in message.body
+
+
+# --- notes: no stall
+
+
+def a_note(file: OrderFile, about: str, since: datetime) -> Facts:
+    return gather(file, standing(file, MONDAY), Tell(Claim(about, NOTE, since), "MER"), some_parties())
+
+
+def test_an_order_without_a_date_asks_for_one() -> None:
+    file = an_order_file(an_order(etd=None))
+
+    message = said(a_note(file, NO_DATE, file.order.came_in))
+
+    assert message.subject == "[Gendan] SO-26-0417 · ACME · no ETD"
+    assert "came in on Thu 1 Oct 2026 10:00 CST(+08) without an ETD" in message.body
+    assert "Give it a date: gendan reschedule SO-26-0417 DATE" in message.body
+
+
+def test_an_order_whose_run_was_cancelled_says_how_to_go_on() -> None:
+    file = an_order_file(None, None, Unfollowed(recorded_at=china(20, 15)))
+
+    message = said(a_note(file, UNFOLLOWED, china(20, 15)), EN, HANS)
+
+    assert message.subject == "[Gendan] SO-26-0417 · ACME · no longer followed"
+    assert "cancelled in Prefect on Fri 20 Nov 2026 15:00 CST(+08)" in message.body
+    assert message.body.count("gendan follow SO-26-0417") == 2
+
+
+def test_every_text_of_a_message_can_be_said_in_each_language() -> None:
+    for language in Language:
+        for key, text in texts(language).items():
+            if isinstance(text, str):
+                names = re.findall(r"\{(\w+)\}", text)
+                assert "{" not in say(language, key, **dict.fromkeys(names, "x"))
+
+
+def test_the_step_that_holds_up_two_others_names_both() -> None:
+    second = a_milestone("FAB_QC", name=a_name("Fabric inspected"), offset=-38, after=("FAB_IN",))
+    milestones = [m for m in a_template().milestones if m.code != CUTTING.code]
+    cutting = CUTTING.model_copy(update={"after": ("FAB_IN", "FAB_QC")})
+    file = an_order_file(None, a_template(milestones[0], second, cutting, *milestones[1:]))
+
+    assert "Holds up: FAB_QC Fabric inspected, CUT_START Cutting started\n" in said(a_stall(file)).body
