@@ -1,0 +1,128 @@
+"""The Resume form: what it asks, and what an answer in it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from prefect.input import RunInput
+from pydantic import Field, create_model
+
+from models.errors import GendanError, Refused
+from models.moments import parse_moment, whole_day
+from models.names import Language
+from models.order import OrderState
+from models.order_file import OrderFile, Standing
+from models.report import Entry, Promise, Report, Reschedule
+
+BY = "Prefect form"
+SOURCE = "gendan:form"
+
+
+def form_schema(file: OrderFile, at: Standing, language: Language) -> dict[str, Any]:
+    """
+    Return the JSON schema of the form for what is open now; Prefect's page makes it a form.
+
+    Every field may be left empty: whether the answer says something is checked by `entry_from`, so that a
+    hasty click puts the order back to waiting instead of failing its run.
+    """
+    if at.state is OrderState.WAITING_FOR_DATE or not at.open:
+        model = create_model("Answer", __base__=RunInput, **_etd_fields())
+    else:
+        choices = {code: f"{code} {file.template.by_code[code].name.in_(language)}" for code in at.open}
+        milestones = Enum("Milestone", choices)  # type: ignore[misc]  # the members are known at run time only
+        model = create_model("Answer", __base__=RunInput, **_milestone_fields(milestones))
+    schema = model.model_json_schema()
+    schema.setdefault("definitions", schema.pop("$defs", {}))
+    return _with_definitions(schema)
+
+
+def _milestone_fields(milestones: type[Enum]) -> dict[str, Any]:
+    return {
+        "milestone": (milestones | None, Field(None, title="Milestone", description="What you are answering for.")),
+        "happened_at": (
+            datetime | None,
+            Field(None, title="Happened at", description="When it happened. Leave empty if it has not."),
+        ),
+        "promised": (
+            datetime | None,
+            Field(None, title="Or: new promised date", description="When it will be done, if it is not."),
+        ),
+        "quantity": (float | None, Field(None, title="Quantity", description="Only for a part; empty: all of it.")),
+        "note": (str | None, Field(None, title="Note", description="Kept with the order and shown in messages.")),
+    }
+
+
+def _etd_fields() -> dict[str, Any]:
+    return {
+        "etd": (datetime | None, Field(None, title="ETD", description="When the vessel is planned to sail.")),
+        "note": (str | None, Field(None, title="Note")),
+    }
+
+
+def _with_definitions(schema: Any) -> Any:
+    # Prefect's form reads `#/definitions/`, pydantic writes `#/$defs/`.
+    if isinstance(schema, dict):
+        return {
+            key: value.replace("#/$defs/", "#/definitions/") if key == "$ref" else _with_definitions(value)
+            for key, value in schema.items()
+        }
+    return [_with_definitions(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def entry_from(answer: Mapping[str, Any], event: str) -> Callable[[OrderFile, datetime], Entry]:
+    """
+    Return what makes an entry of an answer; it raises Refused where the answer says nothing usable.
+
+    `event` makes the answer's report the same report when it is recorded again.
+    """
+
+    def make(file: OrderFile, now: datetime) -> Entry:
+        note = str(answer.get("note") or "")[:2000]
+        if answer.get("etd"):
+            return Reschedule(recorded_at=now, by=BY, note=note, etd=_instant(answer, "etd", file))
+        milestone = str(answer.get("milestone") or "").split(" ", 1)[0]
+        if not milestone:
+            raise Refused("Not accepted: choose the milestone that you are answering for.")
+        if answer.get("happened_at") and answer.get("promised"):
+            raise Refused("Not accepted: give the date it happened or a new promised date, not both.")
+        if answer.get("happened_at"):
+            return Report(
+                recorded_at=now,
+                by=BY,
+                note=note,
+                milestone=milestone,
+                occurred_at=_instant(answer, "happened_at", file),
+                quantity=_quantity(answer),
+                source=SOURCE,
+                source_event_id=event,
+            )
+        if answer.get("promised"):
+            return Promise(
+                recorded_at=now, by=BY, note=note, milestone=milestone, promised=_instant(answer, "promised", file)
+            )
+        raise Refused("Not accepted: say when it happened, or give a new promised date.")
+
+    return make
+
+
+def _instant(answer: Mapping[str, Any], field: str, file: OrderFile) -> datetime:
+    try:
+        return whole_day(parse_moment(str(answer[field])), file.calendar, end=field != "happened_at")
+    except GendanError as error:
+        raise Refused(f"Not accepted: {field}: {error}") from None
+
+
+def _quantity(answer: Mapping[str, Any]) -> float | None:
+    quantity = answer.get("quantity")
+    if quantity is None or quantity == "":
+        return None
+    try:
+        number = float(quantity)
+    except (TypeError, ValueError):
+        raise Refused(f"Not accepted: quantity {quantity!r} is not a number.") from None
+    if not 0 < number < 1e12:
+        raise Refused("Not accepted: a quantity must be more than 0.")
+    return number

@@ -1,0 +1,174 @@
+"""Waking and resting: which orders are due, who is awake, and what was shown when they went back to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, func, or_, select, update
+
+from models import tables
+from models.order import OrderState
+from models.order_file import OrderFile
+from tasks.clock import now
+from tasks.database import ASLEEP_CHANNEL, WAKE_CHANNEL, transaction
+from tasks.orders import FollowUp, assemble, follow_up_of, notify, read_order
+
+_rows = tables.follow_ups.c
+
+
+@dataclass(frozen=True)
+class Woken:
+    """An order taken for waking: its run in Prefect, if it has one."""
+
+    order_no: str
+    flow_run_id: UUID | None
+    generation: int
+
+
+async def take_due(limit: int, by: str) -> list[Woken]:
+    """
+    Take up to `limit` orders that have something new to say, and mark them awake.
+
+    Reads by index what is due or wanted, and nothing else. Two callers never take the same order.
+    """
+    due = (
+        select(_rows.order_no)
+        .where(
+            _rows.awake_since.is_(None),
+            or_(_rows.wanted, and_(_rows.clock.is_(None), _rows.next_wake_up <= now())),
+        )
+        .order_by(_rows.next_wake_up.nulls_first())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    async with transaction() as connection:
+        taken = await connection.execute(
+            update(tables.follow_ups)
+            .where(_rows.order_no.in_(due))
+            .values(awake_since=now(), awake_by=by)
+            .returning(_rows.order_no, _rows.flow_run_id, _rows.generation)
+        )
+        return [Woken(*row) for row in taken]
+
+
+async def wake_up(order_no: str) -> tuple[OrderFile, FollowUp]:
+    """
+    Open an order's file at the start of a wake-up.
+
+    What is recorded from here on sets `wanted` again: it is seen by the next wake-up, never lost.
+    """
+    async with transaction() as connection:
+        row = await read_order(connection, order_no)
+        await connection.execute(
+            update(tables.follow_ups)
+            .where(_rows.order_no == order_no)
+            .values(wanted=False, awake_since=func.coalesce(_rows.awake_since, now()))
+        )
+        return await assemble(connection, row), follow_up_of(row)
+
+
+async def rest(
+    order_no: str,
+    *,
+    state: OrderState,
+    waits_for: str,
+    next_wake_up: datetime | None,
+    shown: Mapping[str, str],
+    page: Mapping[str, Any],
+    closed_as: OrderState | None,
+) -> None:
+    """Write down how an order waits. If something was told meanwhile, it is woken again at once."""
+    async with transaction() as connection:
+        row = await connection.execute(
+            update(tables.follow_ups)
+            .where(_rows.order_no == order_no)
+            .values(
+                state=state.value,
+                waits_for=waits_for,
+                next_wake_up=next_wake_up,
+                awake_since=None,
+                awake_by="",
+                wakes=_rows.wakes + 1,
+                shown=dict(shown),
+                page=dict(page),
+                closed_as=closed_as.value if closed_as else None,
+            )
+            .returning(_rows.wanted)
+        )
+        if row.scalar_one():
+            await notify(connection, WAKE_CHANNEL, order_no)
+        await notify(connection, ASLEEP_CHANNEL, order_no)
+
+
+async def keep_page(order_no: str, shown: Mapping[str, str], page: Mapping[str, Any]) -> None:
+    """Write down what Prefect shows of an order, in the middle of a wake-up."""
+    async with transaction() as connection:
+        await connection.execute(
+            update(tables.follow_ups).where(_rows.order_no == order_no).values(shown=dict(shown), page=dict(page))
+        )
+
+
+async def set_run(order_no: str, flow_run_id: UUID | None, generation: int) -> None:
+    """Give an order another run in Prefect; what the old one showed is to be shown anew."""
+    async with transaction() as connection:
+        await connection.execute(
+            update(tables.follow_ups)
+            .where(_rows.order_no == order_no)
+            .values(flow_run_id=flow_run_id, generation=generation, shown={}, page={}, closed_as=None)
+        )
+
+
+async def let_go(order_nos: Sequence[str]) -> None:
+    """Give orders back that were taken and could not be woken; they stay wanted."""
+    async with transaction() as connection:
+        await connection.execute(
+            update(tables.follow_ups)
+            .where(_rows.order_no.in_(order_nos))
+            .values(awake_since=None, awake_by="", wanted=True)
+        )
+
+
+async def awake_too_long(limit: timedelta, by: str | None = None) -> list[Woken]:
+    """Return the orders awake for longer than `limit`; with `by`, those that this worker left behind."""
+    query = select(_rows.order_no, _rows.flow_run_id, _rows.generation).where(_rows.awake_since < now() - limit)
+    if by is not None:
+        query = query.where(_rows.awake_by == by)
+    async with transaction() as connection:
+        return [Woken(*row) for row in await connection.execute(query)]
+
+
+async def find_by_run(flow_run_ids: Sequence[UUID]) -> list[Woken]:
+    """Return the orders that are still followed and whose runs are among these."""
+    async with transaction() as connection:
+        rows = await connection.execute(
+            select(_rows.order_no, _rows.flow_run_id, _rows.generation).where(
+                _rows.flow_run_id.in_(flow_run_ids), _rows.closed_as.is_(None)
+            )
+        )
+        return [Woken(*row) for row in rows]
+
+
+async def count_followed() -> int:
+    """Count the orders whose follow-up has not ended."""
+    async with transaction() as connection:
+        return (
+            await connection.execute(
+                select(func.count()).select_from(tables.follow_ups).where(_rows.closed_as.is_(None))
+            )
+        ).scalar_one()
+
+
+async def page_of_followed(after: str, limit: int) -> list[Woken]:
+    """Return up to `limit` followed orders whose number comes after `after`: for going through all of them."""
+    async with transaction() as connection:
+        rows = await connection.execute(
+            select(_rows.order_no, _rows.flow_run_id, _rows.generation)
+            .where(_rows.closed_as.is_(None), _rows.order_no > after)
+            .order_by(_rows.order_no)
+            .limit(limit)
+        )
+        return [Woken(*row) for row in rows]

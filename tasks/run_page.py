@@ -1,0 +1,197 @@
+"""
+The order's run in Prefect, as operations see it: its milestones as bars, its badge, tags, form and sheet.
+
+Writes only what changed. What was written is remembered in the follow-up (`page`), so that a wake-up costs the
+same on day 1 and on day 90.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from prefect import Task, task
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
+from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.input.run_input import keyset_from_base_key
+
+from models.order_file import OrderFile, Standing
+from notifications.badges import Badge, badge, bar_name, bar_state, tags
+from notifications.sheet import sheet
+from tasks.answers import form_schema
+from tasks.library import library
+from tasks.orders import FollowUp
+from tasks.settings import settings
+
+
+@task(name="milestone", task_run_name="{milestone}", persist_result=False)
+def milestone_bar(milestone: str) -> str:
+    """Stand for a milestone that is waited for: its run is opened and closed by hand and never executed."""
+    return milestone
+
+
+_MILESTONE: Task[Any, Any] = milestone_bar
+
+
+class RunPage:
+    """What Prefect shows of one order, brought up to date piece by piece."""
+
+    def __init__(self, client: PrefectClient, flow_run: FlowRun, page: Mapping[str, Any]) -> None:
+        self.client = client
+        self.flow_run_id = flow_run.id
+        self.page: dict[str, Any] = dict(page)
+        self._attempt = flow_run.run_count
+        self._bars: dict[str, str] = dict(self.page.get("bars", {}))
+
+    async def bring_up_to_date(self, file: OrderFile, at: Standing) -> None:
+        """Write the tags, the sheet and the form, where they changed."""
+        await self.set_tags(file, at)
+        await self.put_sheet(file, at)
+        if not at.state.is_over:
+            await self.put_form(file, at)
+
+    async def show_milestone(self, file: OrderFile, at: Standing, code: str, appearance: str) -> None:
+        """
+        Open, recolour or close a milestone's bar: one API call.
+
+        The milestone is the task run's dynamic key: opening the same bar twice gives the same bar.
+        """
+        kind, name = bar_state(appearance, settings().language)
+        state: State[None] = State(type=StateType(kind), name=name)
+        if code in self._bars:
+            try:
+                await self.client.set_task_run_state(UUID(self._bars[code]), state, force=True)
+                return
+            except ObjectNotFound:
+                del self._bars[code]  # the bar was deleted by hand: open another
+        milestone = file.template.by_code[code]
+        due = at.due.get(code)
+        task_run = await self.client.create_task_run(
+            _MILESTONE,
+            self.flow_run_id,
+            dynamic_key=code,
+            name=bar_name(milestone, due, settings().language, file.calendar),
+            state=state,
+        )
+        self._bars[code] = str(task_run.id)
+        self.page["bars"] = self._bars
+
+    async def set_tags(self, file: OrderFile, at: Standing) -> None:
+        """Bring the run's tags and name up to date: one API call if they changed."""
+        wanted = tags(file, at)
+        if self.page.get("tags") != wanted:
+            await self.client.update_flow_run(self.flow_run_id, name=file.order.order_no, tags=wanted)
+            self.page["tags"] = wanted
+
+    async def put_sheet(self, file: OrderFile, at: Standing) -> None:
+        """Bring the order's sheet up to date, in place: one API call if it changed."""
+        text = sheet(file, at, library().parties, settings().language)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        if self.page.get("sheet") == digest:
+            return
+        if "artifact" in self.page:
+            try:
+                await self.client.update_artifact(UUID(self.page["artifact"]), ArtifactUpdate(data=text))
+                self.page["sheet"] = digest
+                return
+            except ObjectNotFound:
+                pass  # deleted by hand: make another
+        artifact = await self.client.create_artifact(
+            ArtifactCreate(
+                key=f"sheet-{self.flow_run_id}",
+                type="markdown",
+                description=f"{file.order.order_no} {file.order.customer}".strip(),
+                data=text,
+                flow_run_id=self.flow_run_id,
+            )
+        )
+        self.page["artifact"] = str(artifact.id)
+        self.page["sheet"] = digest
+
+    @property
+    def keyset(self) -> dict[str, str] | None:
+        """The names under which the Resume form and its answer are kept, if there is a form."""
+        return dict(keyset_from_base_key(self.page["form"])) if "form" in self.page else None
+
+    async def put_form(self, file: OrderFile, at: Standing) -> None:
+        """Offer the Resume form for what is open now: two API calls if that changed, else none."""
+        schema = form_schema(file, at, settings().language)
+        digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:12]
+        key = f"answer-{digest}"
+        if self.page.get("form") == key:
+            return
+        old = self.keyset
+        await self._create_input(keyset_from_base_key(key)["schema"], schema)
+        self.page["form"] = key
+        if old is not None:
+            await self._delete_input(old["schema"])
+
+    async def read_answer(self) -> dict[str, Any] | None:
+        """Return what a person answered in the Resume form, or `None`."""
+        keyset = self.keyset
+        if keyset is None:
+            return None
+        try:
+            answer = json.loads(await self.client.read_flow_run_input(self.flow_run_id, keyset["response"]))
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != 404:
+                raise
+            return None
+        return answer if isinstance(answer, dict) else {"milestone": str(answer)}
+
+    async def drop_answer(self) -> None:
+        """Forget the answer once it is recorded: a key can only be answered again when it is free."""
+        if self.keyset is not None:
+            await self._delete_input(self.keyset["response"])
+
+    async def _create_input(self, key: str, value: Mapping[str, Any]) -> None:
+        try:
+            await self.client.create_flow_run_input(self.flow_run_id, key, json.dumps(value))
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != 409:
+                raise
+            # There already: a wake-up was cut off between saving the form and writing that down.
+
+    async def _delete_input(self, key: str) -> None:
+        try:
+            await self.client.delete_flow_run_input(self.flow_run_id, key)
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != 404:
+                raise
+
+    def waiting(self, file: OrderFile, at: Standing, refusal: str | None) -> State[None]:
+        """
+        Return the paused state in which the order waits, named by what it waits for.
+
+        The pause key is the run's attempt: a key is refused the second time, and each stays in the run's policy,
+        so it is short.
+        """
+        shown: Badge = badge(file, at, settings().language)
+        message = f"{refusal} — {shown.message}" if refusal else shown.message
+        return State(
+            type=StateType.PAUSED,
+            name=shown.name,
+            message=message,
+            state_details=StateDetails(
+                pause_reschedule=True, pause_key=str(self._attempt), run_input_keyset=self.keyset
+            ),
+        )
+
+    def ending(self, file: OrderFile, at: Standing) -> State[None]:
+        """Return the completed state in which the order's run ends."""
+        shown = badge(file, at, settings().language)
+        return State(type=StateType.COMPLETED, name=shown.name, message=shown.message)
+
+
+def open_page(follow_up: FollowUp) -> RunPage:
+    """Open the page of the run that is awake: to be called inside its flow."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or not isinstance(context.client, PrefectClient):
+        raise RuntimeError("open_page is for the inside of a flow run")
+    return RunPage(context.client, context.flow_run, follow_up.page)

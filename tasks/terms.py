@@ -1,0 +1,51 @@
+"""The terms an order is followed by, kept as they were when it came in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import tables
+from models.ladder import Ladder
+from models.template import Template
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A template and a ladder: running orders keep theirs when the library changes."""
+
+    template: Template
+    ladder: Ladder
+
+
+_known: dict[str, Terms] = {}
+
+
+@lru_cache(maxsize=256)
+def _body(template: Template, ladder: Ladder) -> tuple[str, dict[str, Any]]:
+    body = {"template": template.model_dump(mode="json"), "ladder": ladder.model_dump(mode="json")}
+    canonical = json.dumps(body, sort_keys=True, ensure_ascii=False).encode()
+    return hashlib.sha256(canonical).hexdigest(), body
+
+
+async def keep_terms(connection: AsyncConnection, template: Template, ladder: Ladder) -> str:
+    """Store the terms once, under the digest of what they say, and return that digest."""
+    digest, body = _body(template, ladder)
+    await connection.execute(insert(tables.terms).values(digest=digest, body=body).on_conflict_do_nothing())
+    return digest
+
+
+async def find_terms(connection: AsyncConnection, digest: str) -> Terms:
+    """Return the terms with this digest; they never change, so each process reads them once."""
+    if digest not in _known:
+        row = await connection.execute(select(tables.terms.c.body).where(tables.terms.c.digest == digest))
+        body = row.scalar_one()
+        _known[digest] = Terms(Template.model_validate(body["template"]), Ladder.model_validate(body["ladder"]))
+    return _known[digest]

@@ -1,0 +1,161 @@
+"""Waking orders: through Prefect's own resume, and mending the runs that cannot be resumed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.logging import get_logger
+from prefect.states import Scheduled
+
+from models.decide import Tell, decide, taken
+from models.errors import Unavailable
+from models.order_file import standing
+from models.report import Unfollowed
+from notifications.badges import badge
+from tasks.clock import now
+from tasks.follow_ups import Woken, let_go, rest, set_run, take_due, wake_up
+from tasks.logbook import record_entry
+from tasks.outbox import claim, deliver, take_waiting
+from tasks.settings import settings
+
+DEPLOYMENT = "follow-order/follow-order"
+AT_ONCE = 8
+"""How many calls to Prefect's API are under way at a time: its server answers 503 to a crowd."""
+
+logger = get_logger("gendan.waking")
+
+
+async def wake_due(client: PrefectClient, by: str, limit: int = 200) -> int:
+    """Wake the orders that have something new to say, at most `limit`; return how many."""
+    due = await take_due(limit, by)
+    await wake(client, due)
+    return len(due)
+
+
+async def wake(client: PrefectClient, orders: Iterable[Woken]) -> None:
+    """Resume the runs of these orders; an order whose run cannot be resumed is mended."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(order: Woken) -> None:
+        async with places:
+            try:
+                await _wake_one(client, order)
+            except Exception as error:  # one order's trouble must not keep the others asleep
+                logger.warning("Order %s could not be woken, it is tried again: %s", order.order_no, error)
+                await let_go([order.order_no])
+
+    await asyncio.gather(*(one(order) for order in orders))
+
+
+async def _wake_one(client: PrefectClient, order: Woken) -> None:
+    if order.flow_run_id is None:
+        await start_run(client, order)
+        return
+    try:
+        answer = await client.resume_flow_run(order.flow_run_id)
+        accepted = answer.status is SetStateStatus.ACCEPT
+    except (PrefectHTTPStatusError, ObjectNotFound):
+        accepted = False  # a run that was deleted answers with an error of the server
+    if not accepted:
+        await mend(client, order, stuck=False)
+
+
+async def start_run(client: PrefectClient, order: Woken) -> None:
+    """Give an order a run of its own; asked twice for the same generation, Prefect gives the same run."""
+    generation = order.generation + 1
+    run = await client.create_flow_run_from_deployment(
+        await deployment_id(client),
+        parameters={"order_no": order.order_no},
+        name=order.order_no,
+        state=Scheduled(scheduled_time=now()),
+        idempotency_key=f"{order.order_no}#{generation}",
+    )
+    await set_run(order.order_no, run.id, generation)
+
+
+async def mend(client: PrefectClient, order: Woken, *, stuck: bool) -> None:
+    """
+    Put right the run of an order that should be awake.
+
+    `stuck` says that its wake-up is overdue: whoever ran it is gone.
+    """
+    run = await read_run(client, order.flow_run_id)
+    match run.state.type if run is not None and run.state is not None else None:
+        case None:
+            await start_run(client, order)
+        case StateType.CANCELLED | StateType.CANCELLING:
+            await leave(order)
+        case StateType.COMPLETED:
+            await start_run(client, order)
+        case StateType.SCHEDULED | StateType.PENDING | StateType.RUNNING if not stuck:
+            # Awake already, perhaps resumed by hand: what it has not seen keeps the order wanted.
+            await let_go([order.order_no])
+        case _:
+            assert run is not None
+            await client.set_flow_run_state(run.id, Scheduled(name="Resuming", scheduled_time=now()), force=True)
+
+
+async def read_run(client: PrefectClient, flow_run_id: UUID | None) -> FlowRun | None:
+    """Return a run, or `None` if there is none or it was deleted."""
+    if flow_run_id is None:
+        return None
+    try:
+        return await client.read_flow_run(flow_run_id)
+    except ObjectNotFound:
+        return None
+
+
+async def leave(order: Woken) -> None:
+    """
+    Mark an order as no longer followed because its run was cancelled in Prefect, and tell its merchandiser.
+
+    The order stays in the book; `gendan follow ORDER` starts again.
+    """
+    await record_entry(
+        order.order_no,
+        lambda file, present: Unfollowed(recorded_at=present, by="Prefect", note="The run was cancelled in Prefect."),
+    )
+    await set_run(order.order_no, None, order.generation)
+    file, follow_up = await wake_up(order.order_no)
+    at = standing(file, follow_up.now)
+    steps = decide(file, follow_up.now)
+    for step in steps:
+        if isinstance(step, Tell) and (message_id := await claim(file, at, step)) is not None:
+            for sending in await take_waiting(1, message_id):
+                await deliver(sending)
+    await rest(
+        order.order_no,
+        state=at.state,
+        waits_for=badge(file, at, settings().language).name,
+        next_wake_up=None,
+        shown=taken(file, steps).shown,
+        page={},
+        closed_as=at.state,
+    )
+
+
+_deployments: dict[str, UUID] = {}
+
+
+async def deployment_id(client: PrefectClient) -> UUID:
+    """Return the id of the deployment that follows orders; raises Unavailable if it is not deployed."""
+    key = str(client.api_url)
+    if key not in _deployments:
+        try:
+            _deployments[key] = (await client.read_deployment_by_name(DEPLOYMENT)).id
+        except ObjectNotFound:
+            raise Unavailable(
+                f"Prefect at {key} has no deployment {DEPLOYMENT!r}: run `prefect deploy --all` in Gendan's folder."
+            ) from None
+    return _deployments[key]
+
+
+STUCK = timedelta(minutes=5)
+"""A wake-up takes seconds; one that is older has nobody behind it."""
