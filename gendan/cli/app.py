@@ -1,0 +1,140 @@
+"""The commands' common ground: the app itself, how a request is run, refused and printed."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+
+from gendan import __version__
+from gendan.house import House, running_urls
+from models.errors import GendanError, Unavailable
+from tasks import database
+from tasks.settings import Settings, read_settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="gendan",
+    help="Follows export orders so that none is ever forgotten (跟單).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+By = Annotated[str, typer.Option("--by", help="Who says so. Default: the user of this machine.")]
+Note = Annotated[str, typer.Option("--note", help="A remark, kept with the order and shown in messages.")]
+LibraryFolder = Annotated[
+    Path | None,
+    typer.Option("--library", help="Your own templates, ladders and calendars. Also GENDAN_LIBRARY.", file_okay=False),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _gendan(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        out.print(f"gendan {__version__}")
+        raise typer.Exit
+
+
+def refusing(command: Callable[P, T]) -> Callable[P, T]:
+    """Turn a refusal into its text on standard error and exit status 1."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except GendanError as refusal:
+            err.print(f"[bold red]gendan:[/] {_plain(str(refusal))}")
+            raise typer.Exit(1) from None
+        except BrokenPipeError:
+            # `gendan ... | head` closed its end: nobody reads on.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    return run
+
+
+def with_database(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Run a command that needs the order book: finds the running Gendan, or the database that was named."""
+
+    @refusing
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        connect(read_settings())
+
+        async def request() -> T:
+            try:
+                return await command(*args, **kwargs)
+            finally:
+                await database.close()
+
+        return asyncio.run(request())
+
+    return run
+
+
+def connect(settings: Settings) -> None:
+    """
+    Name the database to this process.
+
+    Raises Unavailable where no Gendan runs in its folder and no database is named.
+    """
+    if settings.database_url is not None:
+        os.environ[database.URL] = settings.database_url.get_secret_value()
+        return
+    urls = running_urls(House(settings.home))
+    if urls is None:
+        raise Unavailable(
+            f"No Gendan is running in {settings.home}. Start it with `gendan up`, or name its folder with GENDAN_HOME "
+            "or its database with GENDAN_DATABASE_URL."
+        )
+    os.environ[database.URL] = urls.database_url
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON; instants in ISO 8601, UTC."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_jsonable) + "\n")
+
+
+def _jsonable(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(ZoneInfo("UTC")).isoformat()
+    return str(value)
+
+
+def _plain(text: str) -> str:
+    # Square brackets are rich's mark-up, and order numbers may hold them.
+    return text.replace("[", r"\[")
+
+
+def plain(text: str) -> str:
+    """Return text from the order book so that the terminal shows it as it is."""
+    return _plain("".join(c if c.isprintable() or c == "\n" else "�" for c in text))
+
+
+def me(by: str) -> str:
+    """Return who speaks: the name that was given, or the user of this machine."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -1,0 +1,130 @@
+"""`gendan orders`: bringing orders in, listing them, showing one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markdown import Markdown
+from rich.table import Table
+
+from gendan.cli.app import AsJson, app, err, out, plain, print_json, with_database
+from models.decide import appearances
+from models.intake import ORDER_NEEDS
+from models.order import OrderState
+from models.order_file import standing
+from models.report import ENTRY
+from notifications.badges import badge
+from notifications.sheet import sheet
+from tasks.intake import Outcome, take_orders
+from tasks.library import library
+from tasks.orders import list_orders, open_file
+from tasks.settings import settings
+from tasks.spreadsheets import read_rows
+
+orders = typer.Typer(name="orders", help="Bring orders in, list them, show one.", no_args_is_help=True)
+app.add_typer(orders)
+
+
+def report_outcome(outcome: Outcome, path: Path, as_json: bool) -> None:
+    """Print what became of a table's rows; exit status 1 if any was refused."""
+    if as_json:
+        refused = [{"line": r.line, "column": r.column, "reason": r.reason} for r in outcome.refused]
+        print_json({"new": outcome.new, "known": outcome.known, "refused": refused})
+    else:
+        for refusal in outcome.refused:
+            err.print(plain(f"{path}, {refusal}"))
+        out.print(plain(f"{outcome}."))
+    if outcome.refused:
+        raise typer.Exit(1)
+
+
+@orders.command("import")
+@with_database
+async def import_orders(
+    file: Annotated[Path, typer.Argument(help="A CSV (UTF-8) or XLSX file with the columns of docs/formats.md.")],
+    json: AsJson = False,
+) -> None:
+    """
+    Take orders in from a file. Bad rows are refused with their line; the others are followed at once.
+
+    Example: gendan orders import orders.csv
+    """
+    report_outcome(await take_orders(read_rows(file, ORDER_NEEDS)), file, json)
+
+
+@orders.command("list")
+@with_database
+async def list_(
+    state: Annotated[list[OrderState] | None, typer.Option("--state", help="Only in this state; repeatable.")] = None,
+    customer: Annotated[str, typer.Option("--customer", help="Only of this customer.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
+    json: AsJson = False,
+) -> None:
+    """
+    List the orders with what each waits for.
+
+    Example: gendan orders list --state open --customer ACME
+    """
+    lines = await list_orders(states=[s.value for s in state or ()], customer=customer, limit=limit)
+    if json:
+        print_json([vars(line) for line in lines])
+        return
+    table = Table("Order", "Customer", "State", "Waits for", "Next look", box=None, pad_edge=False)
+    for line in lines:
+        next_look = line.next_wake_up.astimezone().strftime("%a %d %b %Y %H:%M %Z") if line.next_wake_up else ""
+        table.add_row(
+            *map(plain, (line.order_no, line.customer, line.state.replace("_", " "), line.waits_for, next_look))
+        )
+    out.print(table)
+    if len(lines) == limit:
+        err.print(f"Only the first {limit}; see --limit.")
+
+
+@orders.command("show")
+@with_database
+async def show(
+    order: Annotated[str, typer.Argument(help="The order number.")],
+    json: AsJson = False,
+) -> None:
+    """
+    Show an order: what it waits for, its milestones, its log.
+
+    Example: gendan orders show SO-26-0417
+    """
+    file, follow_up = await open_file(order)
+    at = standing(file, follow_up.now)
+    shown = badge(file, at, settings().language)
+    if json:
+        looks = appearances(file, at)
+        print_json(
+            {
+                "order": file.order.model_dump(mode="json"),
+                "template": file.template.code,
+                "state": at.state.value,
+                "etd": at.etd.isoformat() if at.etd else None,
+                "waits_for": shown.name,
+                "open": list(at.open),
+                "milestones": {
+                    code: {
+                        "due": at.due.get(code),
+                        "promised": at.promised.get(code),
+                        "expected": at.expected.get(code),
+                        "reached_at": at.reached[code].at if code in at.reached else None,
+                        "state": looks.get(code, "to come"),
+                        "rung": at.rung_of(code),
+                    }
+                    for code in file.template.codes
+                },
+                "log": [ENTRY.dump_python(entry, mode="json") for entry in file.entries],
+            }
+        )
+        return
+    out.print(f"[bold]{plain(shown.name)}[/]")
+    out.print(plain(shown.message))
+    out.print(Markdown(sheet(file, at, library().parties, settings().language)))
+    for entry in file.entries:
+        said = ENTRY.dump_python(entry, mode="json", exclude_defaults=True, exclude={"seq", "recorded_at", "kind"})
+        words = ", ".join(f"{key}={value}" for key, value in said.items())
+        out.print(plain(f"{entry.seq:>6} {entry.recorded_at:%Y-%m-%d %H:%M %Z} {entry.kind} {words}"))

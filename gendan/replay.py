@@ -1,0 +1,152 @@
+"""Playing a season through the real flows: the database, Prefect and the worker, on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from sqlalchemy import select
+
+from gendan.season import Season
+from gendan.whole import whole_gendan
+from models import tables
+from models.errors import Refused
+from models.order_file import OrderFile
+from models.result import MessageResult, Result, result_of
+from models.season import Timeline, next_instant
+from tasks import database
+from tasks.logbook import record_reports
+from tasks.orders import open_file, register
+from tasks.outbox import list_messages
+from tasks.settings import Settings
+from tasks.virtual import Sleepers, sleepers
+
+EVERYTHING = 10_000_000
+
+
+@dataclass(frozen=True)
+class Played:
+    """A season's result, and what it took."""
+
+    result: Result
+    wakes: int
+    seconds: float
+
+
+def replay(
+    season: Season,
+    settings: Settings,
+    at_once: int,
+    *,
+    say: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, wakes: None,
+) -> Played:
+    """
+    Play `season` through everything that real work goes through, several orders at a time.
+
+    Each order has a virtual clock of its own, which goes from one event to the next: a report, or the order's
+    next wake-up. Starts what it needs in `settings.home`, which must hold no orders yet, and stops it again.
+    """
+    settings = settings.model_copy(update={"port": 0, "channels": write_channels(settings.home)})
+    with stopped_in_order(), whole_gendan(settings, say, watch=False) as running:
+        os.environ.update(running.environment)
+        return asyncio.run(play_season(season, at_once, progress))
+
+
+@contextmanager
+def stopped_in_order() -> Iterator[None]:
+    """Let SIGTERM end a block as Ctrl-C does, so that what it started is stopped with it."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def write_channels(home: Path) -> Path:
+    """Write a channel configuration under which every message goes to a file in the folder's outbox."""
+    outbox = home / "outbox"
+    outbox.mkdir(parents=True, exist_ok=True)
+    path = home / "channels.yaml"
+    path.write_text(
+        "# On a virtual clock, messages are written to files and sent to nobody.\n"
+        f"urls:\n  - outbox://{outbox}:\n      - tag: MER, PROD, SALES, GM\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+async def play_season(season: Season, at_once: int, progress: Callable[[int, int], None]) -> Played:
+    """Play every order of a season against the Gendan that this process is connected to, which must be empty."""
+    async with database.transaction() as connection:
+        if (await connection.execute(select(tables.orders.c.order_no).limit(1))).first() is not None:
+            raise Refused("A replay needs a folder of its own, and there are orders in this one. Set GENDAN_HOME.")
+    begun = time.monotonic()
+    places = asyncio.Semaphore(at_once)
+    done = wakes = 0
+
+    async def one(file: OrderFile) -> None:
+        nonlocal done, wakes
+        async with places:
+            async for _ in wake_ups(file, season.timeline(file.order.order_no), season.until, heard):
+                wakes += 1
+                progress(done, wakes)
+        done += 1
+        progress(done, wakes)
+
+    async with sleepers() as heard:
+        await asyncio.gather(*(one(file) for file in season.files))
+    seconds = time.monotonic() - begun
+    result = await read_result([file.order.order_no for file in season.files], season.until)
+    await database.close()
+    return Played(result, wakes, seconds)
+
+
+async def wake_ups(
+    file: OrderFile, timeline: Timeline, until: datetime, heard: Sleepers
+) -> AsyncIterator[datetime]:
+    """Play one order on its own virtual clock; yields the instant of each wake-up, once it is over."""
+    order_no = file.order.order_no
+    now: datetime | None = file.order.came_in
+    await register(file.order, file.template, file.ladder, clock=now, wake=False)
+    while now is not None:
+        await heard.advance(order_no, now, timeline.known_by(now))
+        asleep = await heard.wait(order_no)
+        yield now
+        if asleep.is_over:
+            break
+        now = next_instant(asleep.next_wake_up, timeline, until)
+    # What is told of an order that is over goes to its log and wakes nobody.
+    if late := timeline.known_by(until):
+        await record_reports([(order_no, report) for report in late])
+
+
+async def read_result(order_nos: Sequence[str], until: datetime) -> Result:
+    """Read from the database what became of these orders."""
+    files = [(await open_file(order_no))[0] for order_no in order_nos]
+    ours = set(order_nos)
+    messages = [
+        MessageResult(
+            at=row.claimed_at,
+            order_no=row.order_no,
+            milestone=row.milestone,
+            rung=row.rung,
+            recipient=row.recipient,
+            due=row.due,
+        )
+        for row in await list_messages(limit=EVERYTHING)
+        if row.order_no in ours
+    ]
+    return result_of(files, messages, until)

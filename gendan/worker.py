@@ -1,0 +1,272 @@
+"""
+A Prefect worker that runs wake-ups inside its own process.
+
+A wake-up of an order is short: read, decide, act, wait again. A process for each would cost a hundred times what
+the work itself costs. Everything else about this worker is as for any other: `prefect worker start --type gendan`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import anyio
+import anyio.abc
+import psycopg
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
+from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.context import AsyncClientContext
+from prefect.exceptions import Abort, Pause
+from prefect.flow_engine import run_flow
+from prefect.flows import load_flow_from_flow_run
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from models.errors import Unavailable
+from tasks.database import WAKE_CHANNEL, close, listening
+from tasks.follow_ups import awake_too_long
+from tasks.waking import mend, wake_due
+
+DRAIN_SECONDS = 60
+DEFAULT_LIMIT = 8
+RECONNECT_SECONDS = 2.0
+ORDERS_AT_ONCE = 200
+
+
+class GendanWorkerResult(BaseWorkerResult):
+    """How a wake-up ended; it always ends in a state that the engine has reported itself."""
+
+
+class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerResult]):
+    """Runs the flows of its work pool in this process, a bounded number at a time."""
+
+    type = "gendan"
+    job_configuration = BaseJobConfiguration
+    _description = "Runs Gendan's flows inside the worker's own process: a wake-up starts no process."
+    _documentation_url = ""
+    _logo_url = ""
+
+    def __init__(self, *args: Any, limit: int | None = None, prefetch_seconds: float | None = None, **kwargs: Any):
+        # Unbounded, a burst of orders would be a burst of calls. Nothing is fetched early: a run that waits for
+        # its time would hold a place.
+        super().__init__(*args, limit=limit or DEFAULT_LIMIT, prefetch_seconds=prefetch_seconds or 0, **kwargs)
+        self._flows: dict[UUID, Flow[..., Any]] = {}
+        self._queue: dict[UUID, FlowRun] = {}
+        self._wake_ups = WakeUpLoop()
+
+    async def start(self, *args: Any, **kwargs: Any) -> None:
+        """Run the worker's loops, and listen to the database: a report wakes its order at once."""
+        quiet_engine_logs()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._listen)
+            await super().start(*args, **kwargs)
+            group.cancel_scope.cancel()
+
+    async def setup(self) -> None:
+        """Prepare the worker, and take up what a killed worker of the same name left behind."""
+        await super().setup()
+        self._wake_ups.start()
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """Drain: claim nothing more, let the wake-ups under way finish, then leave."""
+        with anyio.CancelScope(shield=True):
+            self._queue.clear()
+            self.is_setup = False
+            if self._wake_ups.busy:
+                self._logger.info("Letting %d wake-up(s) finish ...", self._wake_ups.busy)
+            await asyncio.to_thread(self._wake_ups.drain, DRAIN_SECONDS)
+            await close()
+        await super().teardown(*exc_info)
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> GendanWorkerResult:
+        """Run a flow run in this process and return when it has ended or waits again."""
+        if task_status is not None:
+            task_status.started(os.getpid())
+        await self._run_in_process(flow_run)
+        return GendanWorkerResult(status_code=0, identifier=str(os.getpid()))
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
+        # BaseWorker drops what exceeds the limit until its next poll. We keep it, and start it as places fall free.
+        for entry in flow_run_response:
+            if entry.flow_run.id not in self._submitting_flow_run_ids:
+                self._queue.setdefault(entry.flow_run.id, entry.flow_run)
+        return self._fill_places()
+
+    def _fill_places(self) -> list[FlowRun]:
+        started: list[FlowRun] = []
+        while self._queue and self.is_setup and self._runs_task_group is not None:
+            flow_run_id = next(iter(self._queue))
+            try:
+                self.limiter.acquire_on_behalf_of_nowait(flow_run_id)
+            except anyio.WouldBlock:
+                break
+            flow_run = self._queue.pop(flow_run_id)
+            self._submitting_flow_run_ids.add(flow_run_id)
+            self._runs_task_group.start_soon(self._submit_run, flow_run)
+            started.append(flow_run)
+        return started
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        # BaseWorker reads the deployment three times, labels the run and reports a process id. A wake-up needs
+        # only the claim: of two workers that propose Pending, the server aborts one.
+        try:
+            if await self._propose_pending_state(flow_run):
+                await self._run_in_process(flow_run)
+        except Exception:
+            self._logger.exception("Wake-up of %r failed; the watch puts it right", flow_run.name)
+        finally:
+            self._release_limit_slot(flow_run.id)
+            self._submitting_flow_run_ids.discard(flow_run.id)
+            self._fill_places()
+
+    async def _run_in_process(self, flow_run: FlowRun) -> None:
+        flow = await self._flow_of(flow_run)
+        # With its deployment's id the engine would open a thread and a websocket for each run; and what stands in
+        # its policy of past pauses only grows.
+        lean = flow_run.model_copy(update={"deployment_id": None, "empirical_policy": FlowRunPolicy()})
+        await self._wake_ups.run(lambda: _run_engine(flow, lean))
+
+    async def _flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
+        key = flow_run.deployment_id or flow_run.flow_id
+        if key not in self._flows:
+            self._flows[key] = await load_flow_from_flow_run(flow_run)
+        return self._flows[key]
+
+    async def _listen(self) -> None:
+        """Wake orders as soon as the database says that something was told about them."""
+        while True:
+            try:
+                async with listening(WAKE_CHANNEL) as connection:
+                    await self._take_up_left_behind()
+                    await self._wake()
+                    while True:
+                        async for _ in connection.notifies(timeout=60, stop_after=1):
+                            await self._wake()
+            except (psycopg.Error, Unavailable) as error:
+                self._logger.warning("No word from the database (%s); trying again", type(error).__name__)
+                await anyio.sleep(RECONNECT_SECONDS)
+            except Exception:
+                self._logger.exception("Listening to the database failed; trying again")
+                await anyio.sleep(RECONNECT_SECONDS)
+
+    async def _wake(self) -> None:
+        while not (self.is_setup and self._has_successfully_synced):
+            await anyio.sleep(0.1)
+        while await wake_due(self.client, self.name, ORDERS_AT_ONCE) == ORDERS_AT_ONCE:
+            pass
+        await self.get_and_submit_flow_runs()
+
+    async def _take_up_left_behind(self) -> None:
+        while not (self.is_setup and self._has_successfully_synced):
+            await anyio.sleep(0.1)
+        if self._wake_ups.busy or self._queue:
+            return  # only at the start: what is awake now is ours and alive
+        for order in await awake_too_long(timedelta(0), by=self.name):
+            self._logger.info("Order %s was left awake; waking it again", order.order_no)
+            await mend(self.client, order, stuck=True)
+
+
+async def _run_engine(flow: Flow[..., Any], flow_run: FlowRun) -> None:
+    with contextlib.suppress(Pause, Abort):
+        outcome = run_flow(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+        if asyncio.iscoroutine(outcome):
+            await outcome
+
+
+class WakeUpLoop:
+    """
+    An event loop in a thread of its own, in which the engines run.
+
+    Outside the main thread an engine installs no signal handler: one SIGTERM must not turn the wake-ups under way
+    into crashed orders.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._context: contextvars.Context | None = None
+        self._thread = threading.Thread(target=self._serve, name="wake-ups", daemon=True)
+        self._ready = threading.Event()
+        self._under_way: set[Future[None]] = set()
+
+    @property
+    def busy(self) -> int:
+        """How many wake-ups are under way."""
+        return len(self._under_way)
+
+    def start(self) -> None:
+        """Start the thread; returns when its loop runs."""
+        self._thread.start()
+        self._ready.wait()
+
+    async def run(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a coroutine in the loop, in a context of its own, and wait for its end; raises what it raises."""
+        future: Future[None] = Future()
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        self._loop.call_soon_threadsafe(self._begin, make, future)
+        # Shielded: a worker that is told to stop does not cancel what it has begun.
+        await asyncio.shield(asyncio.wrap_future(future))
+
+    def drain(self, seconds: float) -> None:
+        """Wait for the wake-ups under way, at most so many seconds, then end the thread."""
+        wait(list(self._under_way), timeout=seconds)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=10)
+
+    def _begin(self, make: Callable[[], Coroutine[Any, Any, None]], future: Future[None]) -> None:
+        assert self._context is not None
+        task = self._loop.create_task(make(), context=self._context.copy())
+
+        def finish(task: asyncio.Task[None]) -> None:
+            if task.cancelled():
+                future.cancel()
+            elif (error := task.exception()) is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+
+        task.add_done_callback(finish)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        # One client for all wake-ups: making one costs more than a wake-up's other work.
+        client = AsyncClientContext()
+        context = contextvars.copy_context()
+        self._loop.run_until_complete(self._loop.create_task(client.__aenter__(), context=context))
+        self._context = context
+        self._ready.set()
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(close())
+            leave = client.__aexit__(None, None, None)
+            self._loop.run_until_complete(self._loop.create_task(leave, context=context))
+            self._loop.close()
+
+
+class _EngineNoise(logging.Filter):
+    """Drops what the engine says at every wake-up: an order's log is for what happened to the order."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record is about the order."""
+        return not record.getMessage().startswith(("Beginning flow run", "Finished in state", "View at "))
+
+
+def quiet_engine_logs() -> None:
+    """Keep the engine's own lines out of the orders' logs."""
+    logging.getLogger("prefect.flow_runs").addFilter(_EngineNoise())
