@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from tasks.intake import take_orders, table_of
+from tasks.intake import table_of, take_orders
 
 
 @flow(name="register-orders", persist_result=False)

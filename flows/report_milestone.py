@@ -51,6 +51,3 @@ async def report_milestone(
     if recorded.is_new:
         return Completed(name="Recorded", message=f"{order_no}: {milestone} recorded.")
     return Completed(name="Known already", message=f"{source} {source_event_id} was recorded before; nothing changed.")
-
-
-

@@ -190,10 +190,10 @@ def open_log(log: Path) -> IO[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
         if log.stat().st_size > LOG_LIMIT:
-            os.replace(log, log.with_name(f"{log.name}.1"))
+            log.replace(log.with_name(f"{log.name}.1"))
     except FileNotFoundError:
         pass
-    return open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
 def last_lines(log: Path, begin: int = 0, *, lines: int = 15) -> str:

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import models
-from models.errors import Unavailable
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+import models
 from gendan.worker import GendanWorker
+from models.errors import Unavailable
 
 ROOT = Path(models.__file__).resolve().parent.parent
 """Where prefect.yaml lies."""

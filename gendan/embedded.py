@@ -110,6 +110,7 @@ class EmbeddedPostgres:
 
         Raises:
             Unavailable: the folder cannot hold a server, or the server does not start; nothing in the folder is lost.
+
         """
         if self._process is not None and self._process.poll() is None:
             return self._process.pid

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 
 from gendan.house import House, Urls
-from gendan.settings import Settings
 from models.errors import Refused
+from tasks.settings import Settings
 
 # Both names mean the same to Prefect; only its server is told.
 _PREFECT_DATABASE = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
@@ -105,6 +105,7 @@ def prefect_database_of_the_operator() -> str:
 
     Raises:
         Refused: none was given, or one that Prefect's server would not survive with.
+
     """
     given = next((os.environ[name] for name in _PREFECT_DATABASE if os.environ.get(name)), None)
     if given is None:
@@ -123,5 +124,6 @@ def prefect_database_of_the_operator() -> str:
 
 def _reachable(host: str) -> str:
     """Return the address at which a server that listens on `host` is reached from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - nothing is bound to it here
+    host = everywhere.get(host, host)
     return f"[{host}]" if ":" in host else host

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,7 @@ class House:
 
         Raises:
             Unavailable: the folder cannot be made or written.
+
         """
         try:
             for room in (self.home, self.logs, self.prefect, self.run, self.outbox):
@@ -137,6 +139,7 @@ class House:
 
         Raises:
             Unavailable: another process holds it; says which.
+
         """
         self.furnish()
         with (self.run / "lock").open("a+") as held:
@@ -165,9 +168,9 @@ class House:
     def write_down(self, household: Household) -> None:
         """Write who is at home, readable by the owner only: the database URL may hold a password."""
         draft = self.register.with_suffix(f".{os.getpid()}.tmp")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(household.model_dump_json(indent=2))
-        os.replace(draft, self.register)
+        draft.replace(self.register)
 
     def forget(self) -> None:
         """Say that nobody is at home."""
@@ -178,3 +181,14 @@ def running_urls(house: House) -> Urls | None:
     """Return where the Gendan in `house` is reached, or None when none runs there or it is not up yet."""
     household = house.household()
     return household.urls if household is not None and household.supervisor.process() is not None else None
+
+
+@contextlib.contextmanager
+def folder_of_its_own() -> Iterator[Path]:
+    """Give GENDAN_HOME if it is set, else a new folder that is removed at the end: for what must start empty."""
+    if given := os.environ.get("GENDAN_HOME"):
+        yield Path(given)
+        return
+    # Under the system's folder its path is short enough for PostgreSQL's socket.
+    with tempfile.TemporaryDirectory(prefix="gendan-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,7 +82,7 @@ def write_channels(home: Path) -> Path:
     path = home / "channels.yaml"
     path.write_text(
         "# On a virtual clock, messages are written to files and sent to nobody.\n"
-        f"urls:\n  - outbox://{outbox}:\n      - tag: MER, PROD, SALES, GM\n",
+        f"urls:\n  - outbox://{outbox.absolute()}:\n      - tag: MER, PROD, SALES, GM\n",
         encoding="utf-8",
     )
     return path
@@ -100,7 +100,9 @@ async def play_season(season: Season, at_once: int, progress: Callable[[int, int
     async def one(file: OrderFile) -> None:
         nonlocal done, wakes
         async with places:
-            async for _ in wake_ups(file, season.timeline(file.order.order_no), season.until, heard):
+            order = OrderPlay(file, season.timeline(file.order.order_no), season.until, heard)
+            while order.next_at is not None:
+                await order.step()
                 wakes += 1
                 progress(done, wakes)
         done += 1
@@ -114,23 +116,30 @@ async def play_season(season: Season, at_once: int, progress: Callable[[int, int
     return Played(result, wakes, seconds)
 
 
-async def wake_ups(
-    file: OrderFile, timeline: Timeline, until: datetime, heard: Sleepers
-) -> AsyncIterator[datetime]:
-    """Play one order on its own virtual clock; yields the instant of each wake-up, once it is over."""
-    order_no = file.order.order_no
-    now: datetime | None = file.order.came_in
-    await register(file.order, file.template, file.ladder, clock=now, wake=False)
-    while now is not None:
-        await heard.advance(order_no, now, timeline.known_by(now))
-        asleep = await heard.wait(order_no)
-        yield now
-        if asleep.is_over:
-            break
-        now = next_instant(asleep.next_wake_up, timeline, until)
-    # What is told of an order that is over goes to its log and wakes nobody.
-    if late := timeline.known_by(until):
-        await record_reports([(order_no, report) for report in late])
+class OrderPlay:
+    """One order on its own virtual clock, moved from one event to the next: a report, or its next wake-up."""
+
+    def __init__(self, file: OrderFile, timeline: Timeline, until: datetime, heard: Sleepers) -> None:
+        self.file = file
+        self.next_at: datetime | None = file.order.came_in
+        self._timeline, self._until, self._heard = timeline, until, heard
+        self._registered = False
+
+    async def step(self) -> None:
+        """Play the next event and wait until the order's flow has done with it; `next_at` is then the one after."""
+        assert self.next_at is not None
+        order, now = self.file.order, self.next_at
+        if not self._registered:
+            await register(order, self.file.template, self.file.ladder, clock=now, wake=False)
+            self._registered = True
+        reports = self._timeline.known_by(now)
+        await self._heard.advance(order.order_no, now, reports)
+        self.file = self.file.told(*reports)
+        asleep = await self._heard.wait(order.order_no)
+        self.next_at = None if asleep.is_over else next_instant(asleep.next_wake_up, self._timeline, self._until)
+        if self.next_at is None and (late := self._timeline.known_by(self._until)):
+            # What is told of an order that is over goes to its log and wakes nobody.
+            await record_reports([(order.order_no, report) for report in late])
 
 
 async def read_result(order_nos: Sequence[str], until: datetime) -> Result:

@@ -49,9 +49,7 @@ def load_season(orders: Path, reports: Path, library: Library, limit: int | None
     files: dict[str, OrderFile] = {}
     for row in _usable(orders, ORDER_NEEDS, refused):
         try:
-            accepted = order_from(
-                row, now=LAST, choose=partial(choose_template, library), calendars=library.calendars
-            )
+            accepted = order_from(row, now=LAST, choose=partial(choose_template, library), calendars=library.calendars)
             order, template = accepted
             if order.order_no in files:
                 raise RowRefused(row.line, "order_no", f"{order.order_no} stands twice")

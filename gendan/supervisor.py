@@ -22,8 +22,8 @@ from gendan.child import Child, Keeper, Kept, last_lines, wait_until_gone
 from gendan.embedded import EmbeddedPostgres
 from gendan.environment import api_url, for_clients, for_server, prefect_database_of_the_operator
 from gendan.house import House, Household, Resident, Urls
-from gendan.settings import Settings
 from models.errors import Unavailable
+from tasks.settings import Settings
 
 # The first start makes Prefect's tables: 10 s here, and a small machine may take several times that.
 _SERVER_LIMIT = 180.0
@@ -105,6 +105,7 @@ class Supervisor:
         Raises:
             Unavailable: the folder, the database, the port or a process; says which, and what to do.
             Refused: a database of the operator's own, but none for Prefect.
+
         """
         try:
             return self._start()
@@ -194,6 +195,7 @@ class Supervisor:
     # --- starting, in order ---
 
     def _start(self) -> Running:
+        _let_children_hear_sigint()
         self._open.enter_context(self._house.lock())
         self._end_leftovers()
         self._open.callback(self._house.forget)
@@ -309,6 +311,7 @@ class Supervisor:
 
         Raises:
             Unavailable: it is taken, or the host is none of this machine's.
+
         """
         host, port = self._settings.host, self._settings.port
         try:
@@ -346,3 +349,10 @@ class Supervisor:
                 if answer.status == 200:
                     return
             self._asked_to_stop.wait(0.1)
+
+
+def _let_children_hear_sigint() -> None:
+    # A shell starts its background jobs with SIGINT ignored, and children inherit that. A Prefect worker passes
+    # SIGTERM on to itself as SIGINT: it would never stop. A handler of ours is not inherited.
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: None)

@@ -29,6 +29,7 @@ from prefect.context import AsyncClientContext
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
 from prefect.flows import load_flow_from_flow_run
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from models.errors import Unavailable
@@ -55,10 +56,29 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
     _documentation_url = ""
     _logo_url = ""
 
-    def __init__(self, *args: Any, limit: int | None = None, prefetch_seconds: float | None = None, **kwargs: Any):
-        # Unbounded, a burst of orders would be a burst of calls. Nothing is fetched early: a run that waits for
-        # its time would hold a place.
-        super().__init__(*args, limit=limit or DEFAULT_LIMIT, prefetch_seconds=prefetch_seconds or 0, **kwargs)
+    def __init__(
+        self,
+        work_pool_name: str,
+        work_queues: list[str] | None = None,
+        name: str | None = None,
+        prefetch_seconds: float | None = None,
+        create_pool_if_not_found: bool = True,
+        limit: int | None = None,
+        heartbeat_interval_seconds: int | None = None,
+        **rest: Any,
+    ) -> None:
+        super().__init__(
+            work_pool_name,
+            work_queues,
+            name,
+            # Nothing is fetched early: a run that waits for its time would hold a place.
+            prefetch_seconds=0,
+            create_pool_if_not_found=create_pool_if_not_found,
+            # Unbounded, a burst of orders would be a burst of calls to Prefect's API.
+            limit=limit or DEFAULT_LIMIT,
+            heartbeat_interval_seconds=heartbeat_interval_seconds,
+            **rest,
+        )
         self._flows: dict[UUID, Flow[..., Any]] = {}
         self._queue: dict[UUID, FlowRun] = {}
         self._wake_ups = WakeUpLoop()
@@ -164,20 +184,23 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
                 await anyio.sleep(RECONNECT_SECONDS)
 
     async def _wake(self) -> None:
-        while not (self.is_setup and self._has_successfully_synced):
-            await anyio.sleep(0.1)
+        await self._is_known_to_prefect()
         while await wake_due(self.client, self.name, ORDERS_AT_ONCE) == ORDERS_AT_ONCE:
             pass
         await self.get_and_submit_flow_runs()
 
     async def _take_up_left_behind(self) -> None:
-        while not (self.is_setup and self._has_successfully_synced):
-            await anyio.sleep(0.1)
+        await self._is_known_to_prefect()
         if self._wake_ups.busy or self._queue:
             return  # only at the start: what is awake now is ours and alive
         for order in await awake_too_long(timedelta(0), by=self.name):
             self._logger.info("Order %s was left awake; waking it again", order.order_no)
             await mend(self.client, order, stuck=True)
+
+    async def _is_known_to_prefect(self) -> None:
+        # BaseWorker has no event for it, and repeats its attempts to reach the server by itself.
+        while not (self.is_setup and self._has_successfully_synced):  # noqa: ASYNC110
+            await anyio.sleep(0.1)
 
 
 async def _run_engine(flow: Flow[..., Any], flow_run: FlowRun) -> None:
@@ -247,12 +270,16 @@ class WakeUpLoop:
         # One client for all wake-ups: making one costs more than a wake-up's other work.
         client = AsyncClientContext()
         context = contextvars.copy_context()
+        # A heartbeat is a thread for each run; ours take a second, and the watch finds those that were cut off.
+        unbeaten = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+        context.run(unbeaten.__enter__)
         self._loop.run_until_complete(self._loop.create_task(client.__aenter__(), context=context))
         self._context = context
         self._ready.set()
         try:
             self._loop.run_forever()
         finally:
+            context.run(unbeaten.__exit__, None, None, None)
             self._loop.run_until_complete(close())
             leave = client.__aexit__(None, None, None)
             self._loop.run_until_complete(self._loop.create_task(leave, context=context))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from shlex import quote
 
 from models.errors import Refused, UnknownMilestone
 from models.order import Order, OrderState, sails_by
@@ -38,8 +39,9 @@ def check_report(order: Order, template: Template, report: Report | Withdrawal, 
         return
     if report.classifier is Classifier.ACT and report.occurred_at > now + SKEW:
         raise Refused(
-            f"Order {order.order_no}: {report.milestone} cannot have happened at {report.occurred_at:%Y-%m-%d %H:%M %Z}, "
-            f"which is in the future. If it is expected then, report it as an estimate (EST)."
+            f"Order {order.order_no}: {report.milestone} cannot have happened at "
+            f"{report.occurred_at:%Y-%m-%d %H:%M %Z}, which is in the future. If it is expected then, report it as an "
+            "estimate (EST)."
         )
     if report.occurred_at < order.placed_at:
         raise Refused(
@@ -65,24 +67,36 @@ def check_entry(file: OrderFile, entry: Entry, now: datetime) -> None:
                 raise Refused(
                     f"Order {order_no}: a promise for {entry.milestone} must lie in the future, and "
                     f"{entry.promised:%Y-%m-%d %H:%M %Z} is past. If it is done, report it: "
-                    f"`gendan report {order_no} {entry.milestone}`."
+                    f"`gendan report {quote(order_no)} {entry.milestone}`."
                 )
         case Hold():
             _check_running(order_no, at.state)
             if at.state is OrderState.ON_HOLD:
-                raise Refused(f"Order {order_no} is on hold already. `gendan resume` lets it go on.")
+                raise Refused(f"Order {order_no} is on hold already. `gendan resume {quote(order_no)}` lets it go on.")
         case Resume():
+            _check_running(order_no, at.state)
             if at.state is not OrderState.ON_HOLD:
-                raise Refused(f"Order {order_no} is not on hold (it is {_words(at.state)}).")
+                raise Refused(
+                    f"Order {order_no} is not on hold (it is {_words(at.state)}); nothing was changed. "
+                    f"`gendan hold {quote(order_no)}` puts it on hold."
+                )
         case Cancellation():
             _check_running(order_no, at.state, allow_unfollowed=True)
         case Reschedule():
             _check_running(order_no, at.state)
             if sails_by(entry.etd, file.calendar.end_of(as_date(entry.etd, file.calendar))) < file.order.placed_at:
-                raise Refused(f"Order {order_no}: the new ETD {entry.etd} is before the order was placed.")
+                raise Refused(
+                    f"Order {order_no}: the new ETD {entry.etd} is before the order was placed "
+                    f"({file.order.placed_at:%Y-%m-%d %H:%M %Z}). Check the date."
+                )
         case Followed():
+            if at.state is OrderState.CLOSED:
+                _check_running(order_no, at.state)
             if at.state not in (OrderState.NOT_FOLLOWED, OrderState.CANCELLED):
-                raise Refused(f"Order {order_no} is followed already (it is {_words(at.state)}).")
+                raise Refused(
+                    f"Order {order_no} is followed already (it is {_words(at.state)}); nothing was changed. "
+                    f"`gendan orders show {quote(order_no)}` says what it waits for."
+                )
         case _:
             pass
 
@@ -92,18 +106,21 @@ def _check_correction(file: OrderFile, entry: Report | Withdrawal) -> None:
         return
     wrong = next((e for e in file.entries if e.seq == entry.corrects), None)
     if not isinstance(wrong, Report) or wrong.milestone != entry.milestone:
-        reports = ", ".join(str(e.seq) for e in file.entries if isinstance(e, Report) and e.milestone == entry.milestone)
+        reports = ", ".join(
+            str(e.seq) for e in file.entries if isinstance(e, Report) and e.milestone == entry.milestone
+        )
         raise Refused(
             f"Order {file.order.order_no}: line {entry.corrects} of its log is no report of {entry.milestone}"
-            f"{f' (those are {reports})' if reports else ''}. See `gendan orders show {file.order.order_no}`."
+            f"{f' (those are {reports})' if reports else ''}. See `gendan orders show {quote(file.order.order_no)}`."
         )
     if any(isinstance(e, (Report, Withdrawal)) and e.corrects == entry.corrects for e in file.entries):
-        raise Refused(f"Order {file.order.order_no}: line {entry.corrects} was corrected already.")
+        raise Refused(
+            f"Order {file.order.order_no}: line {entry.corrects} was corrected already; correct the line that replaced "
+            f"it. See `gendan orders show {quote(file.order.order_no)}`."
+        )
 
 
-def _check_open(
-    file: OrderFile, entry: Acknowledgement | Promise, state: OrderState, open_: tuple[str, ...]
-) -> None:
+def _check_open(file: OrderFile, entry: Acknowledgement | Promise, state: OrderState, open_: tuple[str, ...]) -> None:
     order_no = file.order.order_no
     _check_running(order_no, state)
     if entry.milestone not in open_:
@@ -113,10 +130,12 @@ def _check_open(
 
 def _check_running(order_no: str, state: OrderState, *, allow_unfollowed: bool = False) -> None:
     if state.is_over or (state is OrderState.NOT_FOLLOWED and not allow_unfollowed):
+        number = quote(order_no)
         raise Refused(
-            f"Order {order_no} is {_words(state)}; nothing was changed. `gendan follow {order_no}` follows it again."
+            f"Order {order_no} is {_words(state)}; nothing was changed. `gendan follow {number}` follows it again."
             if state is not OrderState.CLOSED
-            else f"Order {order_no} is closed; nothing was changed."
+            else f"Order {order_no} is closed; nothing was changed. Was its last report wrong? "
+            f"`gendan report {number} MILESTONE --withdraw LINE` takes it back."
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 
 from models.order import OrderState
-from models.order_file import Claim, OrderFile, Standing, standing
+from models.order_file import Claim, Firing, OrderFile, Standing, standing
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,10 @@ def next_wake_up(file: OrderFile, now: datetime) -> datetime | None:
     `None` means that only a report can change anything.
     """
     at = standing(file, now)
-    instants = [
-        firing.at
-        for code, firings in at.firings.items()
-        if at.state is OrderState.OPEN
-        for firing in firings
-        if firing.at > now
-    ]
+    instants = [firing.at for _, firing in _to_be_said(file, at) if firing.at > now]
+    if at.state is OrderState.OPEN:
+        # A rung that was said before, of a stall that began anew, still looks different.
+        instants += [firing.since for firings in at.firings.values() for firing in firings if firing.since > now]
     if at.next_entry_at is not None:
         instants.append(at.next_entry_at)
     return min(instants, default=None)
@@ -133,26 +132,36 @@ def _open_appearance(at: Standing, code: str) -> str:
 def _tell(file: OrderFile, at: Standing) -> list[Tell]:
     steps: list[Tell] = []
     first = file.ladder.rungs[0].role
-    if at.state is OrderState.OPEN:
-        for code, firings in at.firings.items():
-            due = at.effective_due(code)
-            assert due is not None  # a milestone without a date has no firings
-            for firing in firings:
-                claim = Claim(code, firing.rung, due)
-                if firing.at <= at.now and claim not in file.claimed and not _overtaken(file, claim):
-                    steps.append(Tell(claim, file.ladder.by_code(firing.rung).role))
-    elif at.state is OrderState.WAITING_FOR_DATE:
+    for claim, firing in _to_be_said(file, at):
+        if firing.at <= at.now:
+            steps.append(Tell(claim, file.ladder.by_code(firing.rung).role))
+    if at.state is OrderState.WAITING_FOR_DATE:
         claim = Claim(NO_DATE, NOTE, file.order.came_in)
         if claim not in file.claimed:
             steps.append(Tell(claim, first))
     elif at.state is OrderState.NOT_FOLLOWED:
-        left = max(e.recorded_at for e in file.entries if e.kind == "unfollowed")
+        left = max(e.recorded_at for e in file.entries if e.kind == "unfollowed" and e.recorded_at <= at.now)
         claim = Claim(UNFOLLOWED, NOTE, left)
         if claim not in file.claimed:
             steps.append(Tell(claim, first))
     return steps
 
 
+def _to_be_said(file: OrderFile, at: Standing) -> Iterator[tuple[Claim, Firing]]:
+    """Yield the rungs that were not said yet, past and to come; an order that is not open says none."""
+    if at.state is not OrderState.OPEN:
+        return
+    for code, firings in at.firings.items():
+        due = at.effective_due(code)
+        assert due is not None  # a milestone without a date has no firings
+        for firing, above in zip_longest(firings, firings[1:]):
+            claim = Claim(code, firing.rung, due)
+            # A stall that was known overnight may climb before anybody could be told: it begins at its present rung.
+            outgrown = above is not None and above.at == firing.at
+            if claim not in file.claimed and not outgrown and not _overtaken(file, claim):
+                yield claim, firing
+
+
 def _overtaken(file: OrderFile, claim: Claim) -> bool:
-    """A correction may move a stall down a rung; who was told of a higher one is not told of a lower one after."""
+    """Say whether a higher rung was said of the same date, as where a correction moved the stall down."""
     return any(c.milestone == claim.milestone and c.due == claim.due and c.rung > claim.rung for c in file.claimed)

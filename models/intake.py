@@ -33,12 +33,25 @@ ORDER_COLUMNS = (
     "without",
     "follow_to",
 )
+REPORT_COLUMNS = (
+    "order_no",
+    "milestone",
+    "occurred_at",
+    "recorded_at",
+    "classifier",
+    "quantity",
+    "source",
+    "source_event_id",
+    "equipment",
+    "note",
+)
 ORDER_NEEDS = ("order_no", "placed_at")
 REPORT_NEEDS = ("order_no", "milestone", "occurred_at")
 
 #: Clocks of different offices differ; what lies further ahead than this is a mistake.
 CLOCK_SKEW = timedelta(hours=1)
 LONGEST_ORDER_NO = 64
+LONGEST_CELL = 131_072
 
 # What Excel writes into a cell, and into a CSV made from it, in the place of a value that it could not compute.
 _EXCEL_ERRORS = frozenset(
@@ -103,6 +116,29 @@ def header_of(names: Sequence[str], needs: Collection[str] = ()) -> tuple[str, .
     return header
 
 
+def row_of(line: int, texts: Sequence[str], header: tuple[str, ...]) -> Row | RowRefused | None:
+    """
+    Put texts under their column names.
+
+    A row shorter than the header is filled with empty cells; a row without any text is None.
+    """
+    if not any(text.strip() for text in texts):
+        return None
+    for place, text in enumerate(texts):
+        name = header[place] if place < len(header) else ""
+        if len(text) > LONGEST_CELL:
+            return RowRefused(line, name, f"has {len(text)} characters; {LONGEST_CELL} is the most")
+        if not name and text.strip():
+            return RowRefused(
+                line,
+                "",
+                f"cell {place + 1} holds {shown(text.strip())}, and the header has no name there. "
+                "Name the column, or put text with commas into quotes",
+            )
+    filled = [*texts, *[""] * (len(header) - len(texts))]
+    return Row(line, {name: text for name, text in zip(header, filled, strict=False) if name})
+
+
 def order_from(
     row: Row, *, now: datetime, choose: Choose, calendars: Calendars, came_in: datetime | None = None
 ) -> Accepted:
@@ -140,11 +176,7 @@ def order_from(
             quantity=_number(row, "quantity", zero_is_unknown=True),
             unit=_one_line(row, "unit"),
             merchandiser=_one_line(row, "merchandiser"),
-            attributes={
-                name: text
-                for name in row.cells
-                if name and name not in ORDER_COLUMNS and (text := _as_written(row, name))
-            },
+            attributes=_attributes(row, ORDER_COLUMNS),
         )
     except ValidationError as error:
         raise _refused_by_model(row, error) from None
@@ -183,6 +215,7 @@ def report_from(
             source_event_id=source_event_id,
             equipment=_one_line(row, "equipment"),
             note=_cell(row, "note"),
+            attributes=_attributes(row, REPORT_COLUMNS),
         )
     except ValidationError as error:
         raise _refused_by_model(row, error) from None
@@ -360,6 +393,11 @@ def _as_written(row: Row, column: str) -> str:
     if unprintable:
         raise RowRefused(row.line, column, f"{shown(text)} holds the invisible character {unprintable}")
     return text
+
+
+def _attributes(row: Row, known: Collection[str]) -> dict[str, str]:
+    """Return what stands in columns that are not among the `known` ones (formats.md: they are kept)."""
+    return {name: text for name in row.cells if name and name not in known and (text := _as_written(row, name))}
 
 
 def _one_line(row: Row, column: str) -> str:

@@ -30,7 +30,8 @@ class Milestone(BaseModel):
 
     `offset` is its planned finish in calendar days relative to ETD (0 is on board). `accountable` is the
     internal role that is asked; `waiting_on` are the parties that must move. `calendar` is the code of the
-    calendar on which its due date must fall. `counted` milestones are reached by quantity.
+    calendar on which its due date must fall. `counted` milestones are reached by quantity. `awaited` is an English noun
+    phrase for what is waited for, where the name is none: `customs release` for `Customs released`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,4 +45,5 @@ class Milestone(BaseModel):
     after: tuple[str, ...] = ()
     optional: bool = False
     counted: bool = False
+    awaited: str = ""
     calendar: str

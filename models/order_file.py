@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from models.ladder import Ladder, Pause, climb, rests_until
-from models.milestone import Milestone
 from models.order import Etd, Order, OrderState
 from models.plan import Calendars, due_dates
 from models.report import (
@@ -38,7 +38,7 @@ class Claim(NamedTuple):
 
 
 class Reached(NamedTuple):
-    """When a milestone was reached, when that became known, and the quantity counted."""
+    """When a milestone was reached, since when that is known, and the quantity counted."""
 
     at: datetime
     known_at: datetime
@@ -46,10 +46,11 @@ class Reached(NamedTuple):
 
 
 class Firing(NamedTuple):
-    """A rung and the instant at which it fires."""
+    """A rung, the instant `at` which it is told, and `since` when the stall stands on it: never later than `at`."""
 
     rung: str
     at: datetime
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,19 @@ class OrderFile:
     closed_as: OrderState | None = None
 
     def told(self, *entries: Entry) -> OrderFile:
-        """Return this file with more entries in its log."""
-        return replace(self, entries=(*self.entries, *entries))
+        """Return this file with more entries in its log; one that may reopen the order takes its end back."""
+        closed_as = None if any(may_reopen(entry) for entry in entries) else self.closed_as
+        return replace(self, entries=(*self.entries, *entries), closed_as=closed_as)
 
     @property
     def calendar(self) -> Calendar:
         """The order's own calendar: that of the office which follows it."""
         return self.calendars[self.template.calendar]
+
+
+def may_reopen(entry: Entry) -> bool:
+    """Say whether an order that is over may go on because of `entry`: a correction, or being followed again."""
+    return isinstance(entry, Followed) or (isinstance(entry, Report | Withdrawal) and entry.corrects is not None)
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ class Standing:
 
     def rung_of(self, milestone: str) -> str | None:
         """Return the highest rung that the milestone's stall has climbed to by now, if it stalls."""
-        fired = [firing.rung for firing in self.firings.get(milestone, ()) if firing.at <= self.now]
+        fired = [firing.rung for firing in self.firings.get(milestone, ()) if firing.since <= self.now]
         return fired[-1] if fired else None
 
     @property
@@ -132,19 +139,15 @@ def standing(file: OrderFile, now: datetime) -> Standing:
     etd = _etd(file.order, known)
     due = due_dates(template, etd, file.calendars) if etd is not None else {}
     reached, counted, expected = _progress(file, known)
-    passed = _passed(template, reached)
-    done = passed | reached.keys()
+    done = _done(template, reached)
     followed = template.followed
     open_ = tuple(c for c in followed if c not in done and all(p in done for p in template.by_code[c].after))
     promised = {e.milestone: e.promised for e in known if isinstance(e, Promise)}
-    state = _state(file, known, etd, reached)
+    state = _state(file, known, etd, done)
     if state.is_over or state is OrderState.NOT_FOLLOWED:
         open_ = ()
-    firings = (
-        {c: _firings(file, known, c, due, promised, reached) for c in open_}
-        if state in (OrderState.OPEN, OrderState.ON_HOLD)
-        else {}
-    )
+    # An order on hold may have no date either.
+    firings = {c: _firings(file, known, c, due, promised, done) for c in open_} if due else {}
     departure = reached.get(template.departure)
     return Standing(
         now=now,
@@ -155,10 +158,10 @@ def standing(file: OrderFile, now: datetime) -> Standing:
         expected=expected,
         reached=reached,
         counted=counted,
-        passed=passed,
+        passed=frozenset(done.keys() - reached.keys()),
         open=open_,
         firings=firings,
-        acknowledged=frozenset(_acknowledged(file, known, open_, now)),
+        acknowledged=_acknowledged(file, known, open_, now),
         notes=_notes(known),
         departed_at=departure.at if departure else None,
         next_entry_at=min(later, default=None),
@@ -180,53 +183,82 @@ def _valid_reports(known: Iterable[Entry]) -> list[Report]:
     return [e for e in entries if isinstance(e, Report) and e.seq not in wrong]
 
 
-def _progress(
-    file: OrderFile, known: list[Entry]
-) -> tuple[dict[str, Reached], dict[str, float], dict[str, datetime]]:
+def _progress(file: OrderFile, known: list[Entry]) -> tuple[dict[str, Reached], dict[str, float], dict[str, datetime]]:
     actual: dict[str, list[Report]] = {}
-    expected: dict[str, datetime] = {}
+    expected: dict[str, Report] = {}
     for report in _valid_reports(known):
         if report.classifier is Classifier.ACT:
             actual.setdefault(report.milestone, []).append(report)
-        else:
-            expected[report.milestone] = report.occurred_at
+        elif report.recorded_at >= expected.get(report.milestone, report).recorded_at:
+            expected[report.milestone] = report
     reached: dict[str, Reached] = {}
     counted: dict[str, float] = {}
     for code, reports in actual.items():
         milestone = file.template.by_code.get(code)
         if milestone is None:
             continue
-        wanted = file.order.quantity if milestone.counted else None
-        # By the time of the fact, not of its telling: the same reports in any order give the same state.
-        reports.sort(key=lambda report: (report.occurred_at, report.recorded_at, report.seq))
-        total = 0.0
-        known_at = reports[0].recorded_at
-        for report in reports:
-            # A report without a quantity speaks of all that was ordered.
-            total += report.quantity if report.quantity is not None else (wanted or 0.0)
-            known_at = max(known_at, report.recorded_at)
-            if code not in reached and (wanted is None or total >= wanted):
-                reached[code] = Reached(report.occurred_at, known_at, None)
+        ordered = file.order.quantity if milestone.counted else None
+        wanted = _exact(ordered) if ordered is not None else None
+        total = float(sum(_told_of(report, wanted) for report in reports))
         if milestone.counted:
             counted[code] = total
-        if code in reached:
-            reached[code] = reached[code]._replace(quantity=total or None)
-    return reached, counted, expected
+        # By the time of the fact, not of its telling: the same reports in any order give the same state.
+        reaching = _reaching(sorted(reports, key=lambda r: (r.occurred_at, r.recorded_at, r.seq)), wanted)
+        if reaching is not None:
+            first = _reaching(sorted(reports, key=lambda r: (r.recorded_at, r.seq)), wanted)
+            assert first is not None  # what is reached in one order is reached in any
+            reached[code] = Reached(reaching.occurred_at, _known_at(file, known, first), total or None)
+    return reached, counted, {code: report.occurred_at for code, report in expected.items()}
 
 
-def _passed(template: Template, reached: Mapping[str, Reached]) -> frozenset[str]:
-    """Return what must have happened because something after it did, although nobody said so."""
-    implied: set[str] = set()
-    rest = list(reached)
-    while rest:
-        for code in template.by_code[rest.pop()].after:
-            if code not in reached and code not in implied:
-                implied.add(code)
-                rest.append(code)
-    return frozenset(implied)
+def _exact(quantity: float) -> Decimal:
+    """Return the number that was written: ten times 0.1 is 1."""
+    return Decimal(str(quantity))
 
 
-def _state(file: OrderFile, known: list[Entry], etd: Etd | None, reached: Mapping[str, Reached]) -> OrderState:
+def _told_of(report: Report, wanted: Decimal | None) -> Decimal:
+    """Return the quantity of a report; one without a quantity speaks of all that was ordered."""
+    return _exact(report.quantity) if report.quantity is not None else (wanted or Decimal())
+
+
+def _reaching(reports: Iterable[Report], wanted: Decimal | None) -> Report | None:
+    """Return the report with which a milestone is reached, taking them in this order."""
+    total = Decimal()
+    for report in reports:
+        total += _told_of(report, wanted)
+        if wanted is None or total >= wanted:
+            return report
+    return None
+
+
+def _known_at(file: OrderFile, known: list[Entry], first: Report) -> datetime:
+    """Return since when a milestone is known to be reached, `first` being the report that says so."""
+    if first.corrects is not None:
+        # A corrected date of what was reached before tells of nothing new.
+        before, _, _ = _progress(file, [e for e in known if e.seq < first.seq])
+        if first.milestone in before:
+            return before[first.milestone].known_at
+    return first.recorded_at
+
+
+def _done(template: Template, reached: Mapping[str, Reached]) -> dict[str, Reached]:
+    """
+    Return what was reached, and what must have been because something after it was, although nobody said so.
+
+    What is only implied happened by the first of what follows it, and is known since that is.
+    """
+    done: dict[str, Reached] = {}
+    for code in template.backwards:
+        after = [done[follower] for follower in template.successors[code] if follower in done]
+        own = reached.get(code)
+        if own is not None:
+            done[code] = own._replace(known_at=min([own.known_at, *(r.known_at for r in after)]))
+        elif after:
+            done[code] = Reached(min(r.at for r in after), min(r.known_at for r in after), None)
+    return done
+
+
+def _state(file: OrderFile, known: list[Entry], etd: Etd | None, done: Mapping[str, Reached]) -> OrderState:
     held = cancelled = unfollowed = False
     for entry in known:
         match entry:
@@ -244,7 +276,7 @@ def _state(file: OrderFile, known: list[Entry], etd: Etd | None, reached: Mappin
                 pass
     if cancelled:
         return OrderState.CANCELLED
-    if file.template.follow_to in reached:
+    if file.template.follow_to in done:
         return OrderState.CLOSED
     if unfollowed:
         return OrderState.NOT_FOLLOWED
@@ -269,11 +301,14 @@ def _pauses(file: OrderFile, known: list[Entry], milestone: str) -> list[Pause]:
     return pauses
 
 
-def _acknowledged(file: OrderFile, known: list[Entry], open_: tuple[str, ...], now: datetime) -> Iterable[str]:
-    for entry in known:
-        if isinstance(entry, Acknowledgement) and entry.milestone in open_:
-            if now < rests_until(file.ladder, file.calendar, entry.recorded_at):
-                yield entry.milestone
+def _acknowledged(file: OrderFile, known: list[Entry], open_: tuple[str, ...], now: datetime) -> frozenset[str]:
+    return frozenset(
+        entry.milestone
+        for entry in known
+        if isinstance(entry, Acknowledgement)
+        and entry.milestone in open_
+        and now < rests_until(file.ladder, file.calendar, entry.recorded_at)
+    )
 
 
 def _firings(
@@ -282,7 +317,7 @@ def _firings(
     code: str,
     due: Mapping[str, datetime],
     promised: Mapping[str, datetime],
-    reached: Mapping[str, Reached],
+    done: Mapping[str, Reached],
 ) -> tuple[Firing, ...]:
     """
     Return the rungs of one open milestone with their instants, past and to come.
@@ -292,35 +327,48 @@ def _firings(
     or when what came before it was reported, whichever is last. Nobody is chased earlier than the step could
     begin: where what came before was late, the ladder counts from there.
     """
-    milestone = file.template.by_code[code]
-    before = [reached[p] for p in milestone.after if p in reached]
-    chased_for = promised.get(code) or due[code]
-    stalls_at = max([chased_for, *(r.at for r in before)])
-    instants = climb(file.ladder, file.calendar, stalls_at, _pauses(file, known, code))
-    known_since = _known_since(file, known, milestone, before)
+    before = [done[p] for p in file.template.by_code[code].after]
+    stalls_at = max([promised.get(code) or due[code], *(r.at for r in before)])
+    pauses = _pauses(file, known, code)
+    known_since = _known_since(file, known, code, before)
+    begins_at = _next_chance(file.calendar, known_since, pauses)
+    if begins_at is None:
+        return ()
     firings: list[Firing] = []
-    for rung, at in zip(file.ladder.rungs, instants, strict=True):
+    for rung, at in zip(file.ladder.rungs, climb(file.ladder, file.calendar, stalls_at, pauses), strict=True):
         if at is None:
             break
         if at < known_since:
             # Over before we knew: only the last of these is said, once the office is open.
-            firings = [Firing(rung.code, file.calendar.next_working_moment(known_since))]
+            firings = [Firing(rung.code, begins_at, known_since)]
         else:
-            at = max([at, *(firing.at for firing in firings)])
-            firings.append(Firing(rung.code, at))
+            firings.append(Firing(rung.code, at, at))
     return tuple(firings)
 
 
-def _known_since(file: OrderFile, known: list[Entry], milestone: Milestone, before: list[Reached]) -> datetime:
+def _next_chance(calendar: Calendar, instant: datetime, pauses: list[Pause]) -> datetime | None:
+    """Return when somebody can next be told: the office is open and nothing rests. `None`: not while a pause lasts."""
+    chance = calendar.next_working_moment(instant)
+    for start, end in sorted(pauses, key=lambda pause: pause[0]):
+        if start <= chance and (end is None or chance < end):
+            if end is None:
+                return None
+            chance = calendar.next_working_moment(end)
+    return chance
+
+
+def _known_since(file: OrderFile, known: list[Entry], code: str, before: list[Reached]) -> datetime:
     since = [file.order.came_in, *(r.known_at for r in before)]
-    for entry in known:
+    for number, entry in enumerate(known):
         match entry:
             case Followed() | Reschedule():
                 since.append(entry.recorded_at)
-            case Promise() if entry.milestone == milestone.code:
+            case Promise() if entry.milestone == code:
                 since.append(entry.recorded_at)
-            case (Withdrawal() | Report()) if entry.corrects is not None:
-                since.append(entry.recorded_at)
+            case Withdrawal() | Report() if entry.corrects is not None:
+                reached, _, _ = _progress(file, known[:number])
+                if code in _done(file.template, reached):  # it is open because of this correction
+                    since.append(entry.recorded_at)
             case _:
                 pass
     return max(since)

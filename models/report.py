@@ -39,7 +39,7 @@ class Report(_Entry):
     A milestone happened (ACT), is expected (EST) or is planned (PLN).
 
     `source` and `source_event_id` are unique together: the same pair again changes nothing. `corrects` is the
-    `seq` of a report that this one replaces.
+    `seq` of a report that this one replaces. `attributes` are the columns of its file that mean nothing to us.
     """
 
     kind: Literal["report"] = "report"
@@ -50,6 +50,7 @@ class Report(_Entry):
     source: str = ""
     source_event_id: str = ""
     equipment: str = ""
+    attributes: dict[str, str] = {}
     corrects: int | None = None
 
 
@@ -114,15 +115,6 @@ class Followed(_Entry):
 
 
 Entry = (
-    Report
-    | Withdrawal
-    | Acknowledgement
-    | Promise
-    | Hold
-    | Resume
-    | Cancellation
-    | Reschedule
-    | Unfollowed
-    | Followed
+    Report | Withdrawal | Acknowledgement | Promise | Hold | Resume | Cancellation | Reschedule | Unfollowed | Followed
 )
 ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])

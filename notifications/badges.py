@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
 from models.milestone import Milestone
 from models.names import Language
-from models.order import OrderState
-from models.order_file import OrderFile, Standing, days_late
+from models.order import Etd, OrderState
+from models.order_file import OrderFile, Standing, days_behind, days_late, departs_late
 from models.report import Hold, Resume
 from models.workdays import Calendar
 from notifications.messages import command
@@ -53,10 +54,20 @@ def badge(file: OrderFile, at: Standing, language: Language) -> Badge:
             opening = say(language, "without_date", command=command("reschedule", order_no, "DATE"))
         case OrderState.NOT_FOLLOWED:
             opening = say(language, "without_run", command=command("follow", order_no))
+        case OrderState.CLOSED if at.departed_at is not None and at.etd is not None:
+            return _sailed(file, at.etd, at.departed_at, language)
         case _:
             opening = ""
     awaited = say(language, "also", steps=enumerate_(language, waits, _MESSAGE_STEPS)) if waits else ""
     return Badge(say(language, at.state.value), "\n".join(filter(None, (opening, awaited))))
+
+
+def _sailed(file: OrderFile, etd: Etd, departed_at: datetime, language: Language) -> Badge:
+    on = when(language, departed_at.astimezone(file.calendar.tz), file.calendar.tz)
+    if not departs_late(etd, departed_at, file.calendar):
+        return Badge(say(language, "sailed_on_time"), on)
+    days = math.ceil(days_behind(etd, departed_at, file.calendar))
+    return Badge(count(language, "sailed_late", days), on)
 
 
 def tags(file: OrderFile, at: Standing) -> list[str]:
@@ -75,7 +86,7 @@ def tags(file: OrderFile, at: Standing) -> list[str]:
 
 
 def bar_name(milestone: Milestone, due: datetime | None, language: Language, calendar: Calendar) -> str:
-    """Name a milestone's bar, `FAB_IN Bulk fabric in-house · due Fri 20 Nov`, the day in `calendar`'s zone."""
+    """Name a milestone's bar, `FAB_IN Bulk fabric in-house, due Fri 20 Nov`, the day in `calendar`'s zone."""
     name = milestone.name.in_(language)
     if due is None:
         return say(language, "bar", code=milestone.code, name=name)
@@ -100,6 +111,13 @@ def by_urgency(at: Standing) -> tuple[str, ...]:
     return tuple(sorted(by_due, key=lambda code: at.rung_of(code) or "", reverse=True))
 
 
+def what_is_awaited(milestone: Milestone, language: Language) -> str:
+    """Return what stands after "Awaiting": `customs release`, not `customs released`."""
+    if language is Language.EN and milestone.awaited:
+        return milestone.awaited
+    return in_a_sentence(milestone.name.in_(language), language)
+
+
 def in_a_sentence(name: str, language: Language) -> str:
     """Return a step's name as it stands within a sentence: `Customs released` loses its capital, `S/O` does not."""
     if language is not Language.EN:
@@ -111,7 +129,7 @@ def in_a_sentence(name: str, language: Language) -> str:
 
 def _open(file: OrderFile, at: Standing, language: Language, waits: list[str]) -> Badge:
     leading = next(iter(by_urgency(at)), file.template.follow_to)
-    step = in_a_sentence(file.template.by_code[leading].name.in_(language), language)
+    step = what_is_awaited(file.template.by_code[leading], language)
     name = say(language, "stalled" if at.rung_of(leading) else "awaiting", step=step)
     lines = waits[:1]
     if waits[1:]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import Enum
 from typing import Any
-
-from prefect.input import RunInput
-from pydantic import Field, create_model
 
 from models.errors import GendanError, Refused
 from models.moments import parse_moment, whole_day
@@ -28,48 +24,22 @@ def form_schema(file: OrderFile, at: Standing, language: Language) -> dict[str, 
     Every field may be left empty: whether the answer says something is checked by `entry_from`, so that a
     hasty click puts the order back to waiting instead of failing its run.
     """
-    if at.state is OrderState.WAITING_FOR_DATE or not at.open:
-        model = create_model("Answer", __base__=RunInput, **_etd_fields())
+    moment: dict[str, Any] = {"type": "string", "format": "date-time"}
+    note = {"type": "string", "title": "Note", "description": "Kept with the order and shown in messages."}
+    if not at.open or at.state is OrderState.WAITING_FOR_DATE:
+        etd = {**moment, "title": "ETD", "description": "When the vessel is planned to sail."}
+        fields: dict[str, dict[str, Any]] = {"etd": etd, "note": note}
     else:
-        choices = {code: f"{code} {file.template.by_code[code].name.in_(language)}" for code in at.open}
-        milestones = Enum("Milestone", choices)  # type: ignore[misc]  # the members are known at run time only
-        model = create_model("Answer", __base__=RunInput, **_milestone_fields(milestones))
-    schema = model.model_json_schema()
-    schema.setdefault("definitions", schema.pop("$defs", {}))
-    return _with_definitions(schema)
-
-
-def _milestone_fields(milestones: type[Enum]) -> dict[str, Any]:
-    return {
-        "milestone": (milestones | None, Field(None, title="Milestone", description="What you are answering for.")),
-        "happened_at": (
-            datetime | None,
-            Field(None, title="Happened at", description="When it happened. Leave empty if it has not."),
-        ),
-        "promised": (
-            datetime | None,
-            Field(None, title="Or: new promised date", description="When it will be done, if it is not."),
-        ),
-        "quantity": (float | None, Field(None, title="Quantity", description="Only for a part; empty: all of it.")),
-        "note": (str | None, Field(None, title="Note", description="Kept with the order and shown in messages.")),
-    }
-
-
-def _etd_fields() -> dict[str, Any]:
-    return {
-        "etd": (datetime | None, Field(None, title="ETD", description="When the vessel is planned to sail.")),
-        "note": (str | None, Field(None, title="Note")),
-    }
-
-
-def _with_definitions(schema: Any) -> Any:
-    # Prefect's form reads `#/definitions/`, pydantic writes `#/$defs/`.
-    if isinstance(schema, dict):
-        return {
-            key: value.replace("#/$defs/", "#/definitions/") if key == "$ref" else _with_definitions(value)
-            for key, value in schema.items()
+        choices = [f"{code} {file.template.by_code[code].name.in_(language)}" for code in at.open]
+        fields = {
+            "milestone": {"type": "string", "enum": choices, "title": "Milestone"},
+            "happened_at": {**moment, "title": "Happened at", "description": "When it happened; empty if it has not."},
+            "promised": {**moment, "title": "Or: new promised date", "description": "When it will be done."},
+            "quantity": {"type": "number", "title": "Quantity", "description": "Only for a part; empty: all of it."},
+            "note": note,
         }
-    return [_with_definitions(item) for item in schema] if isinstance(schema, list) else schema
+    positioned = {name: {**field, "position": place} for place, (name, field) in enumerate(fields.items())}
+    return {"title": "Answer", "type": "object", "properties": positioned, "required": [], "definitions": {}}
 
 
 def entry_from(answer: Mapping[str, Any], event: str) -> Callable[[OrderFile, datetime], Entry]:

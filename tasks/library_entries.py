@@ -49,8 +49,8 @@ class Catalogued(BaseModel):
     """
     What the catalogue says of a milestone, whichever template it stands in.
 
-    `evidence`, `stall` and `cutoff` are for people: what closes the step, why it stands still, and the outside
-    deadline that it must meet.
+    `awaited` is what a badge says in English. `evidence`, `stall` and `cutoff` are for people: what closes the
+    step, why it stands still, and the outside deadline that it must meet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +61,7 @@ class Catalogued(BaseModel):
     stage: Stage
     accountable: str
     waiting_on: tuple[str, ...]
+    awaited: str = ""
     evidence: str = ""
     stall: str = ""
     cutoff: str = ""
@@ -87,8 +88,6 @@ def read_calendars(layers: Sequence[Mapping[str, Marked]]) -> dict[str, Calendar
             calendar = Calendar.model_validate(_calendar_fields(code, level, layers, tops, ()))
         except ValidationError as error:
             raise marked.refusal(error, Calendar) from None
-        if len(calendar.weekend) == 7:
-            raise marked.mistake("weekend leaves no day to work on", "weekend")
         if calendar.opens >= calendar.closes:
             raise marked.mistake(f"closes at {calendar.closes:%H:%M}, but opens at {calendar.opens:%H:%M}", "closes")
         calendars[code] = calendar
@@ -228,7 +227,10 @@ def _milestone(
             "or state its en, zh_hans, zh_hant, stage, accountable and waiting_on here",
             "code",
         )
-    step = line.read_as(TemplateLine, **{**(entry.model_dump() if entry else {}), **stated})
+    known = entry.model_dump() if entry else {}
+    if "en" in stated:
+        known.pop("awaited", None)  # it spoke of the catalogue's name
+    step = line.read_as(TemplateLine, **{**known, **stated})
     _parties_are_known(line, step, parties)
     if step.calendar is not None:
         _must_be_known(line, "calendar", step.calendar, calendars, "calendar")
@@ -242,6 +244,7 @@ def _milestone(
         after=step.after,
         optional=step.optional,
         counted=step.counted,
+        awaited=step.awaited,
         calendar=step.calendar or (parties[step.waiting_on[0]].calendar if step.waiting_on else home),
     )
 

@@ -162,10 +162,7 @@ def _values(order_no: str, entry: Entry) -> dict[str, Any]:
 
 async def _append(connection: AsyncConnection, order_no: str, entry: Entry) -> int | None:
     added = await connection.execute(
-        insert(tables.entries)
-        .values(_values(order_no, entry))
-        .on_conflict_do_nothing()
-        .returning(tables.entries.c.seq)
+        insert(tables.entries).values(_values(order_no, entry)).on_conflict_do_nothing().returning(tables.entries.c.seq)
     )
     seq = added.scalar_one_or_none()
     if seq is not None:

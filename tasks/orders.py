@@ -48,7 +48,8 @@ async def register(
     """
     Take an order in; its follow-up starts at once. Return False if it is there already, unchanged.
 
-    `clock` gives the order a virtual clock; without `wake` it waits until somebody moves it. Raises DuplicateOrder for a number that is taken by another order.
+    `clock` gives the order a virtual clock; without `wake` it waits until somebody moves it. Raises DuplicateOrder
+    for a number that is taken by another order.
     """
     async with transaction() as connection:
         digest = await keep_terms(connection, template, ladder)
@@ -150,14 +151,17 @@ class OrderLine:
     next_wake_up: datetime | None
 
 
-async def list_orders(
-    *, states: Sequence[str] = (), customer: str = "", limit: int = 1000
-) -> list[OrderLine]:
+async def list_orders(*, states: Sequence[str] = (), customer: str = "", limit: int = 1000) -> list[OrderLine]:
     """Return the orders by number, at most `limit`; `states` and `customer` narrow it down."""
     follow_ups = tables.follow_ups
     query = (
-        select(follow_ups.c.order_no, tables.orders.c.customer, follow_ups.c.state, follow_ups.c.waits_for,
-               follow_ups.c.next_wake_up)
+        select(
+            follow_ups.c.order_no,
+            tables.orders.c.customer,
+            follow_ups.c.state,
+            follow_ups.c.waits_for,
+            follow_ups.c.next_wake_up,
+        )
         .join(tables.orders, tables.orders.c.order_no == follow_ups.c.order_no)
         .order_by(follow_ups.c.order_no)
         .limit(limit)

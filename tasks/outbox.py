@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models import tables
@@ -90,9 +90,7 @@ async def take_waiting(limit: int, message_id: int | None = None) -> list[Sendin
 
 def _sending(row: Row[tuple[object, ...]]) -> Sending:
     tags = (row.person, row.recipient) if row.person else (row.recipient,)
-    return Sending(
-        row.id, row.order_no, row.rung, row.recipient, tags, row.attempts, Message(row.subject, row.body)
-    )
+    return Sending(row.id, row.order_no, row.rung, row.recipient, tags, row.attempts, Message(row.subject, row.body))
 
 
 async def deliver(sending: Sending) -> bool:
@@ -144,8 +142,8 @@ async def list_messages(
 
 async def count_messages(since: datetime | None = None) -> dict[str, int]:
     """Count the claimed messages per rung."""
-    query = select(_rows.rung, func.count()).group_by(_rows.rung)
+    query = select(_rows.rung, func.count().label("number")).group_by(_rows.rung)
     if since is not None:
-        query = query.where(or_(_rows.claimed_at >= since))
+        query = query.where(_rows.claimed_at >= since)
     async with transaction() as connection:
-        return {row.rung: row.count for row in await connection.execute(query)}
+        return {row.rung: row.number for row in await connection.execute(query)}

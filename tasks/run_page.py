@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from prefect import Task, task
+from prefect import Task, get_run_logger, task
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.input.run_input import keyset_from_base_key
+from slugify import slugify
 
 from models.order_file import OrderFile, Standing
 from notifications.badges import Badge, badge, bar_name, bar_state, tags
@@ -63,6 +64,7 @@ class RunPage:
         The milestone is the task run's dynamic key: opening the same bar twice gives the same bar.
         """
         kind, name = bar_state(appearance, settings().language)
+        get_run_logger().info("%s %s: %s", code, file.template.by_code[code].name.in_(settings().language), name)
         state: State[None] = State(type=StateType(kind), name=name)
         if code in self._bars:
             try:
@@ -104,7 +106,7 @@ class RunPage:
                 pass  # deleted by hand: make another
         artifact = await self.client.create_artifact(
             ArtifactCreate(
-                key=f"sheet-{self.flow_run_id}",
+                key=sheet_key(file.order.order_no),
                 type="markdown",
                 description=f"{file.order.order_no} {file.order.customer}".strip(),
                 data=text,
@@ -117,7 +119,9 @@ class RunPage:
     @property
     def keyset(self) -> dict[str, str] | None:
         """The names under which the Resume form and its answer are kept, if there is a form."""
-        return dict(keyset_from_base_key(self.page["form"])) if "form" in self.page else None
+        if "form" not in self.page:
+            return None
+        return {str(name): key for name, key in keyset_from_base_key(self.page["form"]).items()}
 
     async def put_form(self, file: OrderFile, at: Standing) -> None:
         """Offer the Resume form for what is open now: two API calls if that changed, else none."""
@@ -187,6 +191,14 @@ class RunPage:
         """Return the completed state in which the order's run ends."""
         shown = badge(file, at, settings().language)
         return State(type=StateType.COMPLETED, name=shown.name, message=shown.message)
+
+
+def sheet_key(order_no: str) -> str:
+    """Return the key of an order's sheet: Prefect allows small letters, digits and dashes only."""
+    slug = slugify(order_no, max_length=60)
+    if slug == order_no.lower():
+        return f"{slug}-sheet"
+    return f"{slug}-{hashlib.sha256(order_no.encode()).hexdigest()[:6]}-sheet".lstrip("-")
 
 
 def open_page(follow_up: FollowUp) -> RunPage:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import migrations
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from models.errors import Unavailable
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
+
+import migrations
+from models.errors import Unavailable
 
 _MIGRATION_LOCK = 7_401_532_118  # any number, the same for all releases: two processes never migrate at once
 

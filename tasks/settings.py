@@ -27,6 +27,7 @@ def sqlalchemy_url(url: str) -> str:
     Raises:
         ValueError: it is no URL, of another database than PostgreSQL, or names no database. The text never holds the
             URL, which may carry a password.
+
     """
     try:
         parsed = make_url(url)
@@ -97,6 +98,7 @@ def read_settings(**given: Any) -> Settings:
 
     Raises:
         Refused: a value that cannot be; says which one, and never repeats it.
+
     """
     try:
         return Settings(**given)

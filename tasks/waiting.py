@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State, StateType
-from prefect.utilities.engine import propose_state
 from prefect.exceptions import Pause
+from prefect.utilities.engine import propose_state
 
 from models.errors import GendanError, Unavailable
 from models.order_file import OrderFile, Standing

@@ -138,7 +138,9 @@ async def ack(order: OrderArgument, milestone: MilestoneArgument, note: Note = "
     Example: gendan ack SO-26-0417 FAB_IN --note "calling the mill"
     """
     _say(
-        await record_entry(order, lambda file, now: Acknowledgement(recorded_at=now, by=me(by), note=note, milestone=milestone)),
+        await record_entry(
+            order, lambda file, now: Acknowledgement(recorded_at=now, by=me(by), note=note, milestone=milestone)
+        ),
         f"{order}: {milestone} acknowledged",
     )
 
@@ -235,7 +237,8 @@ async def reschedule(
     Example: gendan reschedule SO-26-0417 2027-01-07 --note "rolled to the next vessel"
     """
     _say(
-        await record_entry(order, lambda file, now: Reschedule(recorded_at=now, by=me(by), note=note, etd=parse_moment(etd))),
+        await record_entry(
+            order, lambda file, now: Reschedule(recorded_at=now, by=me(by), note=note, etd=parse_moment(etd))
+        ),
         f"{order} is planned to sail on {etd}",
     )
-

@@ -9,9 +9,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gendan.cli.app import LibraryFolder, app, err, out, plain, refusing
+from gendan.house import folder_of_its_own
 from gendan.season import Season, backtest, load_season
 from models.result import Result
-from tasks.library import load_library, library
+from tasks.library import library, load_library
 from tasks.settings import read_settings
 
 OrdersFile = Annotated[Path, typer.Option("--orders", help="The orders, CSV or XLSX.")]
@@ -80,15 +81,15 @@ def replay_command(
     """
     Play a past season through the real flows, server and worker, on a virtual clock.
 
-    Starts what it needs in GENDAN_HOME (default: ./.replay) and stops it again.
+    Starts what it needs in GENDAN_HOME, or else in a folder that it removes again, and stops it at the end.
 
     Example: gendan replay --orders orders.csv --reports reports.csv --limit 40 --json result.json
     """
     from gendan.replay import replay
 
     season = _read(orders, reports, limit, library)
-    settings = read_settings(library=library) if library else read_settings()
-    with _progress() as progress:
+    with folder_of_its_own() as home, _progress() as progress:
+        settings = read_settings(home=home, **({"library": library} if library else {}))
         bar = progress.add_task("starting", total=len(season.files))
 
         def show(done: int, wakes: int) -> None:

@@ -42,8 +42,8 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def data() -> Iterator[Path]:
-    """Return a data folder with an empty database `gendan`, made once: making one takes longer than most tests."""
+def handed_on() -> Iterator[Path]:
+    """Return a data folder that the tests hand on: making or copying one takes longer than most tests."""
     folder = Path(tempfile.mkdtemp(prefix="gendan-", dir="/tmp")).resolve()
     server = EmbeddedPostgres(folder / "postgres")
     server.start()
@@ -54,13 +54,16 @@ def data() -> Iterator[Path]:
 
 
 @pytest.fixture
-def postgres(home: Path, data: Path) -> Iterator[EmbeddedPostgres]:
-    """Return a running server of one test, with a database `gendan`."""
-    shutil.copytree(data, home / "postgres")
+def postgres(home: Path, handed_on: Path) -> Iterator[EmbeddedPostgres]:
+    """Return a running server, of this test alone, with a database `gendan` without tables."""
+    handed_on.rename(home / "postgres")
     server = EmbeddedPostgres(home / "postgres")
     server.start()
     yield server
+    server.start()
+    ask(server, "DROP TABLE IF EXISTS orders")
     server.stop()
+    server.folder.rename(handed_on)
 
 
 def ask(server: EmbeddedPostgres, question: str) -> object:
@@ -192,7 +195,8 @@ def test_a_server_that_a_killed_process_left_running_is_ended_and_replaced(home:
 
 def test_a_stale_pid_file_that_names_a_stranger_neither_hinders_nor_harms_it(postgres: EmbeddedPostgres) -> None:
     postgres.stop()
-    stranger = subprocess.Popen(["sleep", "60"])
+    # of the same account: PostgreSQL by itself sees through the others
+    stranger = subprocess.Popen(["sleep", "60"], user=postgres.folder.stat().st_uid)
     (postgres.folder / "postmaster.pid").write_text(
         f"{stranger.pid}\n{postgres.folder}\n1700000000\n5432\n{postgres.folder}\n\n  8826964     65536\nready\n"
     )
@@ -284,7 +288,9 @@ def test_a_folder_of_something_else_is_left_alone(home: Path) -> None:
 def test_damaged_data_is_told_with_the_servers_own_words_and_kept(postgres: EmbeddedPostgres) -> None:
     postgres.stop()
     before = sorted(postgres.folder.rglob("*"))
-    os.truncate(postgres.folder / "global" / "pg_control", 100)
+    control = postgres.folder / "global" / "pg_control"
+    whole = control.read_bytes()
+    os.truncate(control, 100)
 
     with pytest.raises(Unavailable, match="backup") as refused:
         postgres.start()
@@ -292,6 +298,7 @@ def test_damaged_data_is_told_with_the_servers_own_words_and_kept(postgres: Embe
     assert "pg_control" in str(refused.value)
     assert str(postgres.log) in str(refused.value)
     assert set(before) <= set(postgres.folder.rglob("*"))
+    control.write_bytes(whole)
 
 
 def test_it_holds_no_port_and_its_socket_is_gone_after_a_stop(postgres: EmbeddedPostgres) -> None:

@@ -22,11 +22,12 @@ import psutil
 import psycopg
 import pytest
 
+from gendan.child import wait_until_gone
 from gendan.embedded import EmbeddedPostgres
 from gendan.house import House, running_urls
-from gendan.settings import Settings, read_settings
 from gendan.supervisor import Running, Supervisor
 from models.errors import Refused, Unavailable
+from tasks.settings import Settings, read_settings
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -59,8 +60,8 @@ while True: time.sleep(60)
 
 
 @pytest.fixture(scope="module")
-def empty_data() -> Iterator[Path]:
-    """Return a data folder with nothing in it, made once: making one takes longer than most tests."""
+def handed_on() -> Iterator[Path]:
+    """Return a data folder that the tests hand on: making or copying one takes longer than most tests."""
     folder = Path(tempfile.mkdtemp(prefix="gendan-", dir="/tmp")).resolve()
     server = EmbeddedPostgres(folder / "postgres")
     server.start()
@@ -70,13 +71,16 @@ def empty_data() -> Iterator[Path]:
 
 
 @pytest.fixture
-def home(empty_data: Path) -> Iterator[Path]:
-    """Return a new folder with a short path and an empty database, and end what a failed test has left running."""
+def home(handed_on: Path) -> Iterator[Path]:
+    """Return a new folder with a short path and the data folder in it, and end what a failed test has left running."""
     folder = Path(tempfile.mkdtemp(prefix="gendan-", dir="/tmp")).resolve()
-    shutil.copytree(empty_data, folder / "postgres")
+    handed_on.rename(folder / "postgres")
     yield folder
-    for process in residents(folder):
+    left = residents(folder)
+    for process in left:
         process.kill()
+    wait_until_gone(left, 10)
+    (folder / "postgres").rename(handed_on)
     shutil.rmtree(folder)
 
 
@@ -121,7 +125,7 @@ def a_supervisor(home: Path, say: Callable[[str], None] = print, worker: str = A
 # argv: home, port, the source of the server, the source of the worker
 UP = """
 import sys
-from gendan.settings import read_settings
+from tasks.settings import read_settings
 from gendan.supervisor import Supervisor
 home, port, server, worker = sys.argv[1:]
 def say(line): print(line, flush=True)
@@ -141,6 +145,8 @@ def up_in_a_process_of_its_own(home: Path, worker: str = A_WORKER) -> subprocess
         stdout=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
+        # a process group of its own, as a shell gives to what it starts
+        start_new_session=True,
     )
     assert process.stdout is not None
     for line in process.stdout:
@@ -215,7 +221,8 @@ def test_the_hooks_come_in_their_order_and_what_is_up_can_be_found(home: Path) -
 def test_a_signal_stops_the_worker_then_the_server_then_the_database(home: Path, number: signal.Signals) -> None:
     up = up_in_a_process_of_its_own(home)
 
-    up.send_signal(number)
+    # a terminal signals everybody in it, not only the supervisor
+    os.killpg(up.pid, number)
     told, _ = up.communicate(timeout=30)
 
     assert told.splitlines() == ["stopping the worker", "stopping the server", "stopping the postgres", "stopped"]

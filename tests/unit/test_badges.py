@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -10,8 +11,21 @@ from models.decide import CALLED_OFF, DONE, DONE_LATE, ON_HOLD, PASSED, PROMISED
 from models.names import Language
 from models.order_file import OrderFile, standing
 from models.report import Cancellation, Entry, Hold, Promise, Resume, Unfollowed
-from notifications.badges import NAME, Badge, badge, bar_name, bar_state, by_urgency, in_a_sentence, tags
+from models.template import Template
+from notifications.badges import (
+    NAME,
+    Badge,
+    badge,
+    bar_name,
+    bar_state,
+    by_urgency,
+    in_a_sentence,
+    tags,
+    what_is_awaited,
+)
+from tasks.library import load_library
 from tests.factories import (
+    CUSTOMS,
     CUTTING,
     DEPARTURE,
     FABRIC,
@@ -58,7 +72,7 @@ def with_trims(*entries: Entry) -> OrderFile:
         (an_order_file(an_order(etd=None)), MONDAY, "Awaiting an ETD"),  # nothing can be late
         (an_order_file(None, None, Unfollowed(recorded_at=china(18))), MONDAY, "Not followed"),
         (an_order_file(None, None, Cancellation(recorded_at=china(18))), MONDAY, "Cancelled"),
-        (up_to_customs(a_report("DEPARTED", china(19))), MONDAY, "Closed"),
+        (up_to_customs(a_report("DEPARTED", china(19))), MONDAY, "Sailed on time"),
     ],
 )
 def test_a_badge_names_what_is_waited_for_or_what_stands_in_the_way(file: OrderFile, now: datetime, name: str) -> None:
@@ -68,6 +82,28 @@ def test_a_badge_names_what_is_waited_for_or_what_stands_in_the_way(file: OrderF
 @pytest.mark.parametrize(("language", "name"), [(EN, "Stalled: bulk fabric in-house"), (HANS, "停滞: 面料到厂")])
 def test_a_badge_speaks_the_language_it_is_asked_for(language: Language, name: str) -> None:
     assert shown(an_order_file(), MONDAY, language).name == name
+
+
+def test_a_badge_says_what_is_waited_for_where_the_name_says_what_was_done() -> None:
+    released = CUSTOMS.model_copy(
+        update={"name": a_name("Customs released", "海关放行"), "awaited": "customs release", "after": ()}
+    )
+    file = an_order_file(None, a_template(released, DEPARTURE))
+
+    assert shown(file).name == "Awaiting customs release"
+    assert shown(file, china(31, 9, month=12)).name == "Stalled: customs release"
+    assert shown(file, BEFORE, HANS).name.endswith("海关放行")
+    assert shown(file).message.startswith("CUS_REL Customs released")  # the message gives the step by its name
+
+
+@pytest.mark.parametrize("template", load_library().templates.values(), ids=lambda template: template.code)
+def test_what_the_library_waits_for_is_a_thing_not_a_deed(template: Template) -> None:
+    for milestone in template.milestones:
+        phrase = what_is_awaited(milestone, EN)
+
+        assert not re.search(r"(ed|sent|passed|issued|complete|closed|ok)$|\b(done|sent)\b", phrase), phrase
+        assert len(f"Awaiting {phrase}") <= NAME
+        assert phrase == in_a_sentence(phrase, EN)  # as it stands within a sentence
 
 
 def test_the_message_says_since_when_and_until_when() -> None:
@@ -192,11 +228,11 @@ def test_tags_say_customer_stage_and_what_is_wrong(file: OrderFile, now: datetim
 @pytest.mark.parametrize(
     ("language", "due", "name"),
     [
-        (EN, china(20, 23, 59), "FAB_IN Bulk fabric in-house · due Fri 20 Nov"),
-        (HANT, china(20, 23, 59), "FAB_IN 面料到廠 · 應完成 11-20(五)"),
+        (EN, china(20, 23, 59), "FAB_IN Bulk fabric in-house, due Fri 20 Nov"),
+        (HANT, china(20, 23, 59), "FAB_IN 面料到廠, 應完成 11-20(五)"),
         (EN, None, "FAB_IN Bulk fabric in-house"),  # an order without a date
         # The day is that of the calendar, not of UTC
-        (EN, datetime(2026, 11, 20, 17, tzinfo=UTC), "FAB_IN Bulk fabric in-house · due Sat 21 Nov"),
+        (EN, datetime(2026, 11, 20, 17, tzinfo=UTC), "FAB_IN Bulk fabric in-house, due Sat 21 Nov"),
     ],
 )
 def test_a_bar_is_named_after_its_step_and_due_day(language: Language, due: datetime | None, name: str) -> None:

@@ -289,6 +289,10 @@ def test_a_report_is_read_with_everything_that_its_row_says() -> None:
     )
 
 
+def test_unknown_columns_of_a_report_are_kept() -> None:
+    assert report(driver="Chen", truck="#N/A", seal="").attributes == {"driver": "Chen", "truck": "#N/A"}
+
+
 def test_empty_cells_mean_actual_and_known_now() -> None:
     told = report()
 

@@ -207,6 +207,16 @@ def test_a_template_line_overrides_any_field_of_the_catalogue(write: Write) -> N
     assert (milestone.waiting_on, milestone.calendar) == (("TRUCKER", "FWD"), "mon-fri")
 
 
+def test_a_template_line_with_another_name_is_awaited_by_that_name(write: Write) -> None:
+    names = "en: Train left, zh_hans: 火车, zh_hant: 火車"
+    lines = (f"{{code: ONBOARD, offset: -1, {names}}}", f"{{code: DEPARTED, offset: 0, {names}, awaited: the train}}")
+
+    template = load_library(write("templates/rail.yaml", a_template(*lines))).templates["MINE"]
+
+    assert BUNDLE.templates["AFS"].by_code["DEPARTED"].awaited == "departure"
+    assert [milestone.awaited for milestone in template.milestones] == ["", "the train"]
+
+
 def test_a_template_may_name_a_milestone_that_no_catalogue_has(write: Write) -> None:
     names = "en: Bless, zh_hans: 祝, zh_hant: 祝"
     line = f"{{code: BLESS, offset: -2, {names}, stage: loading, accountable: GM, waiting_on: []}}"
@@ -492,7 +502,7 @@ MISTAKES = {
         "calendars/a.yaml",
         "code: a\nlike: cn-office\nweekend: [1, 2, 3, 4, 5, 6, 7]\n",
         3,
-        "leaves no day to work on",
+        "and not all of them",
     ),
     "holiday and workday at once": (
         "calendars/a.yaml",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gendan.settings import read_settings, sqlalchemy_url
 from models.errors import Refused
 from models.names import Language
+from tasks.settings import read_settings, sqlalchemy_url
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,161 @@
+"""What is wrong, and what to do about it: the database, Prefect, the worker, the channels, the calendars."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from gendan.house import House, running_urls
+from models.errors import GendanError
+from notifications.channels import Channels
+from tasks import database
+from tasks.clock import now
+from tasks.follow_ups import awake_too_long, count_followed
+from tasks.library import load_library
+from tasks.outbox import list_messages
+from tasks.schema import check_schema
+from tasks.settings import Settings
+from tasks.waking import DEPLOYMENT, STUCK
+
+SEEN_LATELY = timedelta(minutes=2)
+RUNS_OUT = timedelta(days=120)
+"""An order is planned about four months ahead."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    words: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; nothing that is wrong keeps the rest from being looked at."""
+    urls = running_urls(House(settings.home))
+    if settings.database_url is not None:
+        os.environ[database.URL] = settings.database_url.get_secret_value()
+    elif urls is not None:
+        os.environ[database.URL] = urls.database_url
+    findings: list[Finding] = []
+
+    async def look(what: str, at: Callable[[], Awaitable[list[Finding]]]) -> None:
+        try:
+            findings.extend(await at())
+        except (GendanError, httpx.HTTPError, OSError) as error:
+            findings.append(Finding(what, False, str(error) or type(error).__name__))
+
+    api_url = os.environ.get("PREFECT_API_URL") or (urls.api_url if urls else "")
+    await look("database", _database)
+    await look("orders", _orders)
+    await look("prefect", lambda: _prefect(api_url, settings))
+    await look("library", lambda: _library(settings))
+    await look("channels", lambda: _channels(settings))
+    await database.close()
+    return findings
+
+
+async def _database() -> list[Finding]:
+    trouble = check_schema(database.database_url())
+    return [Finding("database", trouble is None, trouble or "reached, in this release's form")]
+
+
+async def _orders() -> list[Finding]:
+    stuck = await awake_too_long(STUCK)
+    waiting = await list_messages(failed=True)
+    followed = await count_followed()
+    return [
+        Finding(
+            "orders",
+            not stuck,
+            f"{len(stuck)} wake-ups are overdue ({', '.join(o.order_no for o in stuck[:5])}): is the worker running?"
+            if stuck
+            else f"{followed} followed, none stuck",
+        ),
+        Finding(
+            "messages",
+            not waiting,
+            f"{len(waiting)} could not be sent yet: see `gendan messages list --failed`"
+            if waiting
+            else "none is waiting in vain",
+        ),
+    ]
+
+
+async def _prefect(api_url: str, settings: Settings) -> list[Finding]:
+    if not api_url:
+        return [Finding("prefect", False, f"no Gendan runs in {settings.home}: start it with `gendan up`")]
+    with temporary_settings({PREFECT_API_URL: api_url}):
+        async with get_client() as client:
+            trouble = await client.api_healthcheck()
+            if trouble is not None:
+                return [Finding("prefect", False, f"{api_url} does not answer: start it with `gendan up`")]
+            findings = [Finding("prefect", True, f"answers at {api_url}")]
+            names = {f"{d.name}" for d in await client.read_deployments()}
+            missing = sorted({"follow-order", "keep-watch", "report-milestone", "register-orders"} - names)
+            findings.append(
+                Finding(
+                    "deployments",
+                    not missing,
+                    f"missing: {', '.join(missing)}; run `prefect deploy --all`"
+                    if missing
+                    else f"all there ({DEPLOYMENT})",
+                )
+            )
+            workers = await client.read_workers_for_work_pool(settings.pool) if not missing else []
+            seen = [w for w in workers if w.last_heartbeat_time and now() - w.last_heartbeat_time < SEEN_LATELY]
+            findings.append(
+                Finding(
+                    "worker",
+                    bool(seen),
+                    f"{', '.join(w.name for w in seen)} at work on pool {settings.pool}"
+                    if seen
+                    else f"none has been seen on pool {settings.pool} for {SEEN_LATELY}: "
+                    f"start one with `prefect worker start --type gendan --pool {settings.pool}`",
+                )
+            )
+            return findings
+
+
+async def _library(settings: Settings) -> list[Finding]:
+    library = load_library(settings.library)
+    findings = [Finding("library", True, f"{len(library.templates)} templates: {', '.join(sorted(library.templates))}")]
+    horizon = now() + RUNS_OUT
+    for calendar in library.calendars.values():
+        if calendar.published is not None and calendar.is_provisional(calendar.local_date(horizon)):
+            findings.append(
+                Finding(
+                    f"calendar {calendar.code}",
+                    False,
+                    f"the official list ends with {max(calendar.published)}, and orders are planned until "
+                    f"{_month(horizon)}: later dates are estimates. When the notice is out, put it into "
+                    f"calendars/{calendar.code}.yaml in your library folder (GENDAN_LIBRARY)",
+                )
+            )
+    return findings
+
+
+def _month(instant: datetime) -> str:
+    return instant.strftime("%b %Y")
+
+
+async def _channels(settings: Settings) -> list[Finding]:
+    channels = Channels.from_file(settings.channels)
+    problems = channels.check()
+    findings = [Finding("channels", False, problem) for problem in problems]
+    roles = {rung.role for ladder in load_library(settings.library).ladders.values() for rung in ladder.rungs}
+    silent = sorted(roles - set(channels.tags))
+    if silent:
+        findings.append(
+            Finding(
+                "channels", False, f"nobody is reached as {', '.join(silent)}: add a channel in {settings.channels}"
+            )
+        )
+    return findings or [Finding("channels", True, f"every rung is reached ({settings.channels})")]
