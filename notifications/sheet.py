@@ -30,15 +30,15 @@ MARKS = {
 
 _COLUMNS = (
     "milestone",
+    "state",
     "planned",
-    "promised",
-    "expected",
     "actual",
     "late",
+    "promised",
+    "expected",
     "quantity",
     "owner",
     "waiting",
-    "state",
 )
 _SPECIAL = re.compile(r"[\\`*\[\]|~#]|(?<![^\W_])_|_(?![^\W_])")
 
@@ -97,15 +97,15 @@ def _row(
     reached = at.reached.get(code)
     return [
         f"{escape(code)} {escape(milestone.name.in_(language))}",
+        _state(file, code, look, language),
         written(at.due.get(code)),
-        written(at.promised.get(code)),
-        written(at.expected.get(code)),
         written(reached.at if reached else None),
         _late(file, at, code),
+        written(at.promised.get(code)),
+        written(at.expected.get(code)),
         _quantity(file, at, milestone, language),
         escape(name_of(milestone.accountable, parties).in_(language)),
         escape(say(language, "list").join(name_of(party, parties).in_(language) for party in milestone.waiting_on)),
-        _state(file, code, look, language),
     ]
 
 

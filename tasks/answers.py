@@ -12,6 +12,7 @@ from models.names import Language
 from models.order import OrderState
 from models.order_file import OrderFile, Standing
 from models.report import Entry, Promise, Report, Reschedule
+from notifications.badges import by_urgency
 
 BY = "Prefect form"
 SOURCE = "gendan:form"
@@ -30,9 +31,9 @@ def form_schema(file: OrderFile, at: Standing, language: Language) -> dict[str, 
         etd = {**moment, "title": "ETD", "description": "When the vessel is planned to sail."}
         fields: dict[str, dict[str, Any]] = {"etd": etd, "note": note}
     else:
-        choices = [f"{code} {file.template.by_code[code].name.in_(language)}" for code in at.open]
+        choices = [f"{code} {file.template.by_code[code].name.in_(language)}" for code in by_urgency(at)]
         fields = {
-            "milestone": {"type": "string", "enum": choices, "title": "Milestone"},
+            "milestone": {"type": "string", "enum": choices, "default": choices[0], "title": "Milestone"},
             "happened_at": {**moment, "title": "Happened at", "description": "When it happened; empty if it has not."},
             "promised": {**moment, "title": "Or: new promised date", "description": "When it will be done."},
             "quantity": {"type": "number", "title": "Quantity", "description": "Only for a part; empty: all of it."},

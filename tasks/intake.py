@@ -100,13 +100,18 @@ async def take_reports(rows: Iterable[Row | RowRefused]) -> Outcome:
 
 
 def _report(row: Row, placed: Placed) -> Report:
-    return report_from(
+    report = report_from(
         row,
         now=placed.now,
         order_calendar=library().calendars[placed.template.calendar],
         placed_at=placed.order.placed_at,
         codes=placed.template.codes,
     )
+    if report.recorded_at >= placed.now:
+        return report
+    # Known elsewhere since then, to us since now: nobody is chased for days on which we did not know.
+    told = {"recorded_at": report.recorded_at.isoformat(), **report.attributes}
+    return report.model_copy(update={"recorded_at": placed.now, "attributes": told})
 
 
 def table_of(csv: str) -> Iterator[Row | RowRefused]:

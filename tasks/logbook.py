@@ -15,8 +15,8 @@ from models import tables
 from models.accept import check_entry, check_report
 from models.errors import GendanError, UnknownOrder
 from models.order import Order
-from models.order_file import OrderFile
-from models.report import Entry, Followed, Report
+from models.order_file import OrderFile, may_reopen
+from models.report import Entry, Report
 from models.template import Template
 from tasks.clock import now
 from tasks.database import WAKE_CHANNEL, transaction
@@ -166,8 +166,7 @@ async def _append(connection: AsyncConnection, order_no: str, entry: Entry) -> i
     )
     seq = added.scalar_one_or_none()
     if seq is not None:
-        reopens = isinstance(entry, Followed) or getattr(entry, "corrects", None) is not None
-        await _want(connection, [order_no], reopens=reopens)
+        await _want(connection, [order_no], reopens=may_reopen(entry))
     return seq
 
 

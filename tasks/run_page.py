@@ -51,10 +51,13 @@ class RunPage:
         self._bars: dict[str, str] = dict(self.page.get("bars", {}))
 
     async def bring_up_to_date(self, file: OrderFile, at: Standing) -> None:
-        """Write the tags, the sheet and the form, where they changed."""
+        """Write the bars' names, the tags, the sheet and the form, where they changed."""
+        await self.name_bars(file, at)
         await self.set_tags(file, at)
         await self.put_sheet(file, at)
-        if not at.state.is_over:
+        if at.state.is_over:
+            await self.take_form_away()
+        else:
             await self.put_form(file, at)
 
     async def show_milestone(self, file: OrderFile, at: Standing, code: str, appearance: str) -> None:
@@ -72,17 +75,33 @@ class RunPage:
                 return
             except ObjectNotFound:
                 del self._bars[code]  # the bar was deleted by hand: open another
-        milestone = file.template.by_code[code]
-        due = at.due.get(code)
         task_run = await self.client.create_task_run(
-            _MILESTONE,
-            self.flow_run_id,
-            dynamic_key=code,
-            name=bar_name(milestone, due, settings().language, file.calendar),
-            state=state,
+            _MILESTONE, self.flow_run_id, dynamic_key=code, name=_bar_name(file, at, code), state=state
         )
+        if task_run.state is None or (task_run.state.type, task_run.state.name) != (state.type, state.name):
+            # Opened by a wake-up that was cut off before it had written that down.
+            await self.client.set_task_run_state(task_run.id, state, force=True)
         self._bars[code] = str(task_run.id)
         self.page["bars"] = self._bars
+        self.page["bar_names"] = {**self.page.get("bar_names", {}), code: task_run.name}
+
+    async def name_bars(self, file: OrderFile, at: Standing) -> None:
+        """Give the open milestones' bars their present due dates: one API call for each that moved."""
+        known = self.page.get("bar_names", {})
+        names = {code: _bar_name(file, at, code) for code in at.open if code in self._bars}
+        for code, name in names.items():
+            if known.get(code) != name:
+                await self._rename_bar(self._bars[code], name)
+        if names != known:
+            self.page["bar_names"] = names
+
+    async def _rename_bar(self, task_run_id: str, name: str) -> None:
+        try:
+            await self.client.request("PATCH", "/task_runs/{id}", path_params={"id": task_run_id}, json={"name": name})
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != 404:
+                raise
+            # deleted by hand
 
     async def set_tags(self, file: OrderFile, at: Standing) -> None:
         """Bring the run's tags and name up to date: one API call if they changed."""
@@ -135,6 +154,12 @@ class RunPage:
         self.page["form"] = key
         if old is not None:
             await self._delete_input(old["schema"])
+
+    async def take_form_away(self) -> None:
+        """Offer no form any more: nothing is asked of an order that is over."""
+        if self.keyset is not None:
+            await self._delete_input(self.keyset["schema"])
+            del self.page["form"]
 
     async def read_answer(self) -> dict[str, Any] | None:
         """Return what a person answered in the Resume form, or `None`."""
@@ -199,6 +224,10 @@ def sheet_key(order_no: str) -> str:
     if slug == order_no.lower():
         return f"{slug}-sheet"
     return f"{slug}-{hashlib.sha256(order_no.encode()).hexdigest()[:6]}-sheet".lstrip("-")
+
+
+def _bar_name(file: OrderFile, at: Standing, code: str) -> str:
+    return bar_name(file.template.by_code[code], at.due.get(code), settings().language, file.calendar)
 
 
 def open_page(follow_up: FollowUp) -> RunPage:

@@ -62,6 +62,7 @@ LADDER = [
     Message(china(1, 9, month=12), "FAB_IN", "L4"),
 ]
 DECEMBER = china(9, month=12)
+END_OF_FRIDAY = china(20, 23, 59) + timedelta(seconds=59)
 TRIMS = a_milestone("TRIM_IN", offset=-41)
 BOTH_IN = a_template(
     FABRIC,
@@ -388,18 +389,37 @@ def test_a_stall_that_was_told_and_reopened_is_not_told_again() -> None:
 
 
 def test_a_correction_that_moves_a_stall_down_asks_no_lower_rung_again() -> None:
-    """The fabric was said to be in on the 19th; it came on the 30th, so cutting is not that late after all."""
-    wrong = a_report("FAB_IN", china(19))
-    right = a_report("FAB_IN", china(30, 10), recorded_at=china(1, 12, month=12), corrects=1)
+    """The fabric was said to be in on the 19th; it came on 2 December, so cutting is not that late after all."""
+    wrong = a_report("FAB_IN", china(19), recorded_at=china(2, 12, month=12))
+    right = a_report("FAB_IN", china(2, 10, month=12), recorded_at=china(2, 13, month=12), corrects=1)
 
-    cutting = [one for one in said(wrong, right) if one.milestone == "CUT_START"]
-
-    assert [(one.rung, one.at) for one in cutting] == [
-        ("L1", china(27, 9)),
-        ("L2", china(30, 9)),
-        ("L3", china(4, 9, month=12)),
-        ("L4", china(9, 9, month=12)),
+    assert said(wrong, right, order=came_in(china(2, 12, month=12)), until=china(15, month=12)) == [
+        Message(china(2, 12, month=12), "CUT_START", "L3"),
+        Message(china(11, 9, month=12), "CUT_START", "L4"),
     ]
+
+
+def test_an_order_is_woken_when_a_stall_that_moved_down_climbs_again_although_nobody_is_told() -> None:
+    file = an_order_file(None, None, a_report("FAB_IN", china(19)))
+    for now in (china(19), china(27, 9), china(30, 9)):
+        file = taken(file, decide(file, now))
+    right = a_report("FAB_IN", china(27, 10), recorded_at=china(30, 12), corrects=1, seq=2)
+
+    file = file.told(right)
+
+    assert Show("CUT_START", "overdue L1") in decide(file, china(30, 12))
+    file = taken(file, decide(file, china(30, 12)))
+    assert next_wake_up(file, china(30, 12)) == china(1, 9, month=12)
+    assert decide(file, china(1, 9, month=12)) == (Show("CUT_START", "overdue L2"),)
+
+
+def test_a_correction_elsewhere_skips_no_rung_that_nobody_was_awake_to_tell() -> None:
+    trims = a_report("TRIM_IN", china(18))
+    corrected = a_report("TRIM_IN", china(17), recorded_at=china(25, 15), corrects=1)
+
+    steps = decide(an_order_file(None, BOTH_IN, trims, corrected), china(26, 9))
+
+    assert [step.claim.rung for step in steps if isinstance(step, Tell)] == ["L1", "L2", "L3"]
 
 
 # Dates
@@ -511,7 +531,7 @@ def test_an_order_that_was_called_off_can_be_followed_again() -> None:
         ([hold(china(19))], china(23, 9), {"FAB_IN": ON_HOLD}),
         ([promise(china(19), china(25))], china(23, 9), {"FAB_IN": PROMISED}),
         ([promise(china(19), china(25))], china(26, 9), {"FAB_IN": "overdue L1"}),
-        ([a_report("FAB_IN", china(20, 23))], china(21), {"FAB_IN": DONE, "CUT_START": WAITING}),
+        ([a_report("FAB_IN", END_OF_FRIDAY)], china(21), {"FAB_IN": DONE, "CUT_START": WAITING}),  # at the last second
         ([a_report("FAB_IN", china(21, 0))], china(21), {"FAB_IN": DONE_LATE, "CUT_START": WAITING}),
         ([a_report("CUT_START", china(20))], china(21), {"FAB_IN": PASSED, "CUT_START": DONE, "SEW_END": WAITING}),
         ([Unfollowed(recorded_at=china(19))], china(20), {}),  # it was never shown, so nothing is called off

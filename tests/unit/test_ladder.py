@@ -87,6 +87,7 @@ def test_a_morning_counts_unless_the_office_opens_during_the_pause(pause: Pause,
 
 def test_nothing_fires_while_a_pause_has_no_end() -> None:
     assert mornings(china(13, 23, 59), (china(18, 12), None)) == [china(16, 9), china(17, 9), None, None]
+    assert mornings(china(13, 23, 59), (china(17, 9), None)) == [china(16, 9), None, None, None]  # as it opens
     assert mornings(china(13, 23, 59), (china(10), None)) == [None] * 4
 
 
