@@ -16,7 +16,7 @@ from tasks.telling import tell
 from tasks.waiting import end_follow_up, is_ours, take_answer, wait
 
 
-@flow(name="follow-order", persist_result=False)
+@flow(name="follow-order", persist_result=False, timeout_seconds=180)
 async def follow_order(order_no: str) -> State[Any]:
     """
     Wake up, take the steps that are new, wait again.

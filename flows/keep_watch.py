@@ -18,7 +18,7 @@ ORDERS_AT_ONCE = 500
 MESSAGES_AT_ONCE = 50
 
 
-@flow(name="keep-watch", persist_result=False)
+@flow(name="keep-watch", persist_result=False, timeout_seconds=300)
 async def keep_watch() -> State[Any]:
     """Look at everything that must not be forgotten; with nothing to do it makes five queries and reads no order."""
     seen = Watched()

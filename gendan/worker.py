@@ -34,7 +34,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from models.errors import Unavailable
 from tasks.database import WAKE_CHANNEL, close, listening
-from tasks.follow_ups import awake_too_long
+from tasks.follow_ups import WORKER, awake_too_long
 from tasks.waking import mend, wake_due
 
 DRAIN_SECONDS = 60
@@ -93,6 +93,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
 
     async def setup(self) -> None:
         """Prepare the worker, and take up what a killed worker of the same name left behind."""
+        os.environ[WORKER] = self.name
         await super().setup()
         self._wake_ups.start()
 

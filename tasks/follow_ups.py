@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,9 @@ from models.order_file import OrderFile
 from tasks.clock import now
 from tasks.database import ASLEEP_CHANNEL, WAKE_CHANNEL, transaction
 from tasks.orders import FollowUp, assemble, follow_up_of, notify, read_order
+
+WORKER = "GENDAN_WORKER"
+"""Set in a worker of ours to its name: what it leaves awake when it is killed, it takes up when it starts again."""
 
 _rows = tables.follow_ups.c
 
@@ -66,7 +70,11 @@ async def wake_up(order_no: str) -> tuple[OrderFile, FollowUp]:
         await connection.execute(
             update(tables.follow_ups)
             .where(_rows.order_no == order_no)
-            .values(wanted=False, awake_since=func.coalesce(_rows.awake_since, now()))
+            .values(
+                wanted=False,
+                awake_since=func.coalesce(_rows.awake_since, now()),
+                awake_by=os.environ.get(WORKER) or _rows.awake_by,
+            )
         )
         return await assemble(connection, row), follow_up_of(row)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, true, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -171,9 +171,10 @@ async def _append(connection: AsyncConnection, order_no: str, entry: Entry) -> i
 
 
 async def _want(connection: AsyncConnection, order_nos: Sequence[str], *, reopens: bool) -> None:
-    # What comes late for an order that is over is kept in its log and starts nothing.
-    wanted = true() if reopens else tables.follow_ups.c.closed_as.is_(None)
-    await connection.execute(
-        update(tables.follow_ups).where(tables.follow_ups.c.order_no.in_(order_nos)).values(wanted=wanted)
-    )
+    wake = update(tables.follow_ups).where(tables.follow_ups.c.order_no.in_(order_nos)).values(wanted=True)
+    if not reopens:
+        # What comes late for an order that is over is kept in its log and starts nothing; nor does it take back
+        # what reopened the order and was not seen yet.
+        wake = wake.where(tables.follow_ups.c.closed_as.is_(None))
+    await connection.execute(wake)
     await notify(connection, WAKE_CHANNEL, order_nos[0] if len(order_nos) == 1 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,8 @@ LEASE = timedelta(minutes=5)
 """For how long a message that is being sent is left alone; then its sender is taken for dead."""
 FIRST_RETRY = timedelta(minutes=1)
 LAST_RETRY = timedelta(hours=1)
+HANDS = 4
+"""How many messages are under way at a time: a channel that hangs must not hold up the others."""
 
 _rows = tables.messages.c
 
@@ -121,7 +124,14 @@ async def _settle(message_id: int, **values: object) -> None:
 
 async def deliver_waiting(limit: int) -> tuple[int, int]:
     """Deliver what the outbox still holds, at most `limit`; return how many went out and how many did not."""
-    outcome = [await deliver(sending) for sending in await take_waiting(limit)]
+    outcome: list[bool] = []
+
+    async def hand() -> None:
+        # One at a time: a message that waits for slow ones before it would outlive its lease and be sent twice.
+        while len(outcome) < limit and (sendings := await take_waiting(1)):
+            outcome.extend([await deliver(sending) for sending in sendings])
+
+    await asyncio.gather(*(hand() for _ in range(HANDS)))
     return outcome.count(True), outcome.count(False)
 
 
