@@ -36,7 +36,7 @@ def engine() -> AsyncEngine:
     url = database_url()
     ours = _engines.setdefault(asyncio.get_running_loop(), {})
     if url not in ours:
-        ours[url] = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=False, pool_recycle=1800)
+        ours[url] = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_recycle=1800)
     return ours[url]
 
 

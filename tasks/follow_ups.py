@@ -130,6 +130,18 @@ async def set_run(order_no: str, flow_run_id: UUID | None, generation: int) -> N
         )
 
 
+async def part_with_run(order_no: str, flow_run_id: UUID | None) -> bool:
+    """Take from an order a run that is over, and mark the order awake; False if somebody else was faster."""
+    async with transaction() as connection:
+        parted = await connection.execute(
+            update(tables.follow_ups)
+            .where(_rows.order_no == order_no, _rows.flow_run_id == flow_run_id)
+            .values(flow_run_id=None, awake_since=func.coalesce(_rows.awake_since, now()), shown={}, page={})
+            .returning(_rows.order_no)
+        )
+        return parted.first() is not None
+
+
 async def let_go(order_nos: Sequence[str]) -> None:
     """Give orders back that were taken and could not be woken; they stay wanted."""
     async with transaction() as connection:

@@ -9,8 +9,9 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from models.errors import GendanError, Refused, Unavailable
+from models.errors import GendanError, ImportRefused, Refused, Unavailable, UnknownOrder
 from models.intake import ORDER_NEEDS, Row, RowRefused, order_from, order_no_of, report_from
+from models.plan import Calendars
 from models.report import Report
 from tasks.clock import now
 from tasks.library import choose_template, library
@@ -44,19 +45,18 @@ async def take_orders(rows: Iterable[Row | RowRefused]) -> Outcome:
     """Take in the orders of a table; each is followed from the moment it is in."""
     outcome = Outcome("orders")
     seen: set[str] = set()
+    # Read before any row: a mistake in it is the library's, not each row's.
+    shelf = library()
     for row in rows:
         try:
             if isinstance(row, RowRefused):
                 raise row
-            accepted = order_from(
-                row, now=now(), choose=partial(choose_template, library()), calendars=library().calendars
-            )
+            accepted = order_from(row, now=now(), choose=partial(choose_template, shelf), calendars=shelf.calendars)
             order_no = accepted.order.order_no
             if order_no in seen:
                 raise RowRefused(row.line, "order_no", f"{order_no} stands twice in this file")
             seen.add(order_no)
-            ladder = library().ladders[accepted.template.ladder]
-            if await register(accepted.order, accepted.template, ladder):
+            if await register(accepted.order, accepted.template, shelf.ladders[accepted.template.ladder]):
                 outcome.new += 1
             else:
                 outcome.known += 1
@@ -73,6 +73,7 @@ async def take_orders(rows: Iterable[Row | RowRefused]) -> Outcome:
 async def take_reports(rows: Iterable[Row | RowRefused]) -> Outcome:
     """Take in the reports of a table, a few hundred in a transaction."""
     outcome = Outcome("reports")
+    calendars = library().calendars
     iterator = iter(rows)
     while batch := list(islice(iterator, BATCH)):
         usable: list[Row] = []
@@ -84,26 +85,28 @@ async def take_reports(rows: Iterable[Row | RowRefused]) -> Outcome:
                 usable.append(row)
             except RowRefused as refusal:
                 outcome.refused.append(refusal)
-        checked = await check_reports([(order_no_of(row), partial(_report, row)) for row in usable])
+        checked = await check_reports([(order_no_of(row), partial(_report, row, calendars)) for row in usable])
         good: list[tuple[str, Report]] = []
         for row, result in zip(usable, checked, strict=True):
             if isinstance(result, RowRefused):
                 outcome.refused.append(result)
             elif isinstance(result, GendanError):
-                outcome.refused.append(RowRefused(row.line, "", str(result)))
+                column = "order_no" if isinstance(result, UnknownOrder) else ""
+                outcome.refused.append(RowRefused(row.line, column, str(result)))
             else:
                 good.append(result)
         recorded = await record_reports(good)
         outcome.new += recorded.new
         outcome.known += recorded.known
+    outcome.refused.sort(key=lambda refusal: refusal.line)
     return outcome
 
 
-def _report(row: Row, placed: Placed) -> Report:
+def _report(row: Row, calendars: Calendars, placed: Placed) -> Report:
     report = report_from(
         row,
         now=placed.now,
-        order_calendar=library().calendars[placed.template.calendar],
+        order_calendar=calendars[placed.template.calendar],
         placed_at=placed.order.placed_at,
         codes=placed.template.codes,
     )
@@ -121,4 +124,8 @@ def table_of(csv: str) -> Iterator[Row | RowRefused]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pasted.csv"
         path.write_text(csv.strip() + "\n", encoding="utf-8")
-        yield from read_rows(path, ORDER_NEEDS)
+        try:
+            yield from read_rows(path, ORDER_NEEDS)
+        except ImportRefused as refusal:
+            # Nobody knows the file that it stood in for this moment.
+            raise ImportRefused(str(refusal).replace(str(path), "what was pasted")) from None

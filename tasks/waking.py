@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -15,12 +16,13 @@ from prefect.logging import get_logger
 from prefect.states import Scheduled
 
 from models.decide import Tell, decide, taken
-from models.errors import Unavailable
-from models.order_file import standing
+from models.errors import Refused, Unavailable
+from models.order import OrderState
+from models.order_file import OrderFile, standing
 from models.report import Unfollowed
 from notifications.badges import badge
 from tasks.clock import now
-from tasks.follow_ups import Woken, let_go, rest, set_run, take_due, wake_up
+from tasks.follow_ups import Woken, let_go, part_with_run, rest, set_run, take_due, wake_up
 from tasks.logbook import record_entry
 from tasks.outbox import claim, deliver, take_waiting
 from tasks.settings import settings
@@ -118,11 +120,11 @@ async def leave(order: Woken) -> None:
 
     The order stays in the book; `gendan follow ORDER` starts again.
     """
-    await record_entry(
-        order.order_no,
-        lambda file, present: Unfollowed(recorded_at=present, by="Prefect", note="The run was cancelled in Prefect."),
-    )
-    await set_run(order.order_no, None, order.generation)
+    # The entry first, and once: whoever else finds the cancelled run, or the order after a crash, goes on from here.
+    with contextlib.suppress(Refused):
+        await record_entry(order.order_no, _cancelled_in_prefect)
+    if not await part_with_run(order.order_no, order.flow_run_id):
+        return
     file, follow_up = await wake_up(order.order_no)
     at = standing(file, follow_up.now)
     steps = decide(file, follow_up.now)
@@ -139,6 +141,13 @@ async def leave(order: Woken) -> None:
         page={},
         closed_as=at.state,
     )
+
+
+def _cancelled_in_prefect(file: OrderFile, present: datetime) -> Unfollowed:
+    state = standing(file, present).state
+    if state.is_over or state is OrderState.NOT_FOLLOWED:
+        raise Refused(f"Order {file.order.order_no} is not followed any more.")
+    return Unfollowed(recorded_at=present, by="Prefect", note="The run was cancelled in Prefect.")
 
 
 _deployments: dict[str, UUID] = {}

@@ -23,6 +23,7 @@ from tasks.follow_ups import awake_too_long, count_followed, find_by_run, page_o
 from tasks.waking import STUCK, deployment_id, mend
 
 ENDED = [StateType.CANCELLED, StateType.FAILED, StateType.CRASHED]
+AT_WORK = [StateType.PENDING, StateType.RUNNING]
 ALIVE = [StateType.PAUSED, StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 LOOK_BACK = timedelta(minutes=15)
 PAGE = 200
@@ -46,17 +47,28 @@ class Watched:
 
 
 async def mend_stuck(client: PrefectClient) -> int:
-    """Wake again the orders whose wake-up was cut off: their runs were left Running or Pending by a killed worker."""
+    """
+    Wake again the orders whose wake-up was cut off: their runs were left Running or Pending by a killed worker.
+
+    Those that a person resumed and that were cut off before they awoke are known to Prefect only.
+    """
     stuck = await awake_too_long(STUCK)
     for order in stuck:
         await mend(client, order, stuck=True)
+    at_work = await client.read_flow_runs(
+        deployment_filter=await _ours(client), flow_run_filter=_in_state(AT_WORK), limit=PAGE
+    )
+    left = [run.id for run in at_work if run.state is not None and run.state.timestamp < now() - STUCK]
+    for order in await find_by_run(left) if left else []:
+        await mend(client, order, stuck=True)
+        stuck.append(order)
     return len(stuck)
 
 
 async def mend_ended(client: PrefectClient, since: datetime | None = None) -> int:
     """Put right the orders whose runs ended although the orders have not: cancelled by hand, failed, crashed."""
     runs = await client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[await deployment_id(client)])),
+        deployment_filter=await _ours(client),
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ENDED)),
             end_time=FlowRunFilterEndTime(after_=since or now() - LOOK_BACK),
@@ -73,30 +85,39 @@ async def mend_ended(client: PrefectClient, since: datetime | None = None) -> in
 
 async def mend_missing(client: PrefectClient) -> int:
     """
-    Replace runs that were deleted by hand.
+    Replace runs that were deleted, or completed, by hand.
 
-    Compares two counts, ours and Prefect's, and goes through the orders only where Prefect has fewer.
+    Compares two counts, ours and Prefect's, and goes through the orders only where Prefect has fewer. Finds those
+    whose runs ended while no watch was there, too.
     """
     followed = await count_followed()
-    deployment = DeploymentFilter(id=DeploymentFilterId(any_=[await deployment_id(client)]))
-    alive = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ALIVE)))
-    if await client.count_flow_runs(flow_run_filter=alive, deployment_filter=deployment) >= followed:
+    alive = await client.count_flow_runs(flow_run_filter=_in_state(ALIVE), deployment_filter=await _ours(client))
+    if alive >= followed:
         return 0
     missing = 0
     after = ""
     while orders := await page_of_followed(after, PAGE):
         after = orders[-1].order_no
         ids = [order.flow_run_id for order in orders if order.flow_run_id is not None]
-        there = await _which_exist(client, ids)
-        for order in orders:
-            if order.flow_run_id is not None and order.flow_run_id not in there:
-                await mend(client, order, stuck=True)
-                missing += 1
+        gone = list(set(ids) - await _which_are_alive(client, ids))
+        # Read again: an order may have ended, and its run with it, since its page was read.
+        for order in await find_by_run(gone) if gone else []:
+            await mend(client, order, stuck=True)
+            missing += 1
     return missing
 
 
-async def _which_exist(client: PrefectClient, ids: list[UUID]) -> set[UUID]:
+async def _which_are_alive(client: PrefectClient, ids: list[UUID]) -> set[UUID]:
     if not ids:
         return set()
-    runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=ids)), limit=PAGE)
-    return {run.id for run in runs}
+    wanted = _in_state(ALIVE)
+    wanted.id = FlowRunFilterId(any_=ids)
+    return {run.id for run in await client.read_flow_runs(flow_run_filter=wanted, limit=PAGE)}
+
+
+async def _ours(client: PrefectClient) -> DeploymentFilter:
+    return DeploymentFilter(id=DeploymentFilterId(any_=[await deployment_id(client)]))
+
+
+def _in_state(types: list[StateType]) -> FlowRunFilter:
+    return FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)))
