@@ -44,7 +44,9 @@ IN_GENDAN: Mapping[str, Callable[[Scene], Awaitable[list[Figure]]]] = {
 }
 ALONE: Mapping[str, Callable[..., list[Figure]]] = {"backtest": backtest.measure}
 
-out = Console(soft_wrap=False, highlight=False)
+out = Console(highlight=False)
+if not out.is_terminal:
+    out = Console(highlight=False, width=150)  # into a file or a pipe: as wide as the table likes to be
 err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 

@@ -7,7 +7,7 @@ import time
 
 from bench.bench_orders import FIVE, all_asleep, chain, order_numbers, runs_of, take_in, tell
 from bench.figures import Figure, Spread, short
-from bench.plain import POLL_OF_OURS, POLL_OF_PREFECT, plain_worker, resume_plain, start_plain
+from bench.plain import POLLS, plain_worker, resume_plain, start_plain
 from bench.plain_order import MILESTONES
 from bench.scene import Scene
 
@@ -16,6 +16,7 @@ TARGET = 10.0
 """How many times faster than the plain form an order is to wait again."""
 BETWEEN = 1.0
 """Seconds of rest between two samples."""
+ROWS_APPEAR = 8.0
 
 
 async def measure(scene: Scene) -> list[Figure]:
@@ -28,7 +29,7 @@ async def measure(scene: Scene) -> list[Figure]:
 
     plain: dict[str, Spread] = {}
     plain_rows = 0
-    for how, poll in (("polling as shipped", POLL_OF_PREFECT), (f"polling every {POLL_OF_OURS:.0f} s", POLL_OF_OURS)):
+    for how, poll in POLLS.items():
         scene.say(f"latency: the plain form, {how}")
         async with plain_worker(scene, poll):
             (run,) = await start_plain(scene, 1)
@@ -37,6 +38,8 @@ async def measure(scene: Scene) -> list[Figure]:
                 await asyncio.sleep(BETWEEN)
                 samples.append(await resume_plain(scene, [run]))
             plain[how] = Spread.of(samples)
+            # its rows are made from events, some seconds after the fact
+            await asyncio.sleep(1.0 if scene.quick else ROWS_APPEAR)
             plain_rows = await scene.prefect.count_task_runs(run)
     figures = [
         Figure(

@@ -6,9 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -25,25 +24,20 @@ from gendan.child import open_log
 
 POOL = "plain"
 ROOT = Path(bench.__file__).resolve().parent.parent
-POLL_OF_PREFECT = None
-"""The process worker looks for work every 10 s, unless it is told otherwise."""
-POLL_OF_OURS = 2.0
-"""What `gendan up` sets for its own worker, given to the plain one as well: the two then differ in form alone."""
+POLLS: Mapping[str, float | None] = {"polling as shipped": None, "polling every 2 s": 2.0}
+"""
+How often the plain worker looks for work, in seconds.
+
+As shipped, every 10 s. Every 2 s is what `gendan up` sets for its own worker: the two then differ in form alone.
+"""
 
 LIMIT = 300.0
 _LOOK = 0.05
 
 
-@dataclass(frozen=True)
-class PlainWorker:
-    """A process worker that is up."""
-
-    process: psutil.Process
-
-
 @asynccontextmanager
-async def plain_worker(scene: Scene, poll_seconds: float | None) -> AsyncIterator[PlainWorker]:
-    """Run a process worker with no limit, as Prefect starts it, for the length of a block."""
+async def plain_worker(scene: Scene, poll_seconds: float | None) -> AsyncIterator[psutil.Process]:
+    """Run a process worker with no limit, as Prefect starts it, for the length of a block; give its process."""
     await _make_pool(scene)
     environment = {name: value for name, value in scene.running.environment.items() if not name.startswith("GENDAN_")}
     # results are what the plain form lives by; how often it looks is what was asked for
@@ -65,7 +59,7 @@ async def plain_worker(scene: Scene, poll_seconds: float | None) -> AsyncIterato
             )
         )
     try:
-        yield PlainWorker(psutil.Process(process.pid))
+        yield psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         with anyio.CancelScope(shield=True):

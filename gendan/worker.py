@@ -16,31 +16,41 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import anyio
 import anyio.abc
 import psycopg
 from prefect import Flow
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.context import AsyncClientContext
 from prefect.exceptions import Abort, Pause
+from prefect.filesystems import LocalFileSystem
 from prefect.flow_engine import run_flow
 from prefect.flows import load_flow_from_flow_run
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOCAL_STORAGE_PATH,
+    PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK,
+    temporary_settings,
+)
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from models.errors import Unavailable
 from tasks.database import WAKE_CHANNEL, close, listening
-from tasks.follow_ups import WORKER, awake_too_long
-from tasks.waking import mend, wake_due
+from tasks.follow_ups import WORKER, Woken, awake_too_long, let_go, take_due
+from tasks.waking import mend, read_run, wake
 
 DRAIN_SECONDS = 60
 DEFAULT_LIMIT = 8
 RECONNECT_SECONDS = 2.0
 ORDERS_AT_ONCE = 200
+RESULTS = "gendan-results"
+
+T = TypeVar("T")
 
 
 class GendanWorkerResult(BaseWorkerResult):
@@ -80,6 +90,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
             **rest,
         )
         self._flows: dict[UUID, Flow[..., Any]] = {}
+        self._orders: dict[UUID, Woken] = {}
         self._queue: dict[UUID, FlowRun] = {}
         self._wake_ups = WakeUpLoop()
 
@@ -101,6 +112,9 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         """Drain: claim nothing more, let the wake-ups under way finish, then leave."""
         with anyio.CancelScope(shield=True):
             self._queue.clear()
+            with contextlib.suppress(Unavailable):  # without the database, the watch finds them
+                await let_go([order.order_no for order in self._orders.values()])
+            self._orders.clear()
             self.is_setup = False
             if self._wake_ups.busy:
                 self._logger.info("Letting %d wake-up(s) finish ...", self._wake_ups.busy)
@@ -128,18 +142,47 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         return self._fill_places()
 
     def _fill_places(self) -> list[FlowRun]:
+        while self._orders and self._take_place(flow_run_id := next(iter(self._orders))):
+            self._start(self._wake_order, self._orders.pop(flow_run_id))
         started: list[FlowRun] = []
-        while self._queue and self.is_setup and self._runs_task_group is not None:
-            flow_run_id = next(iter(self._queue))
-            try:
-                self.limiter.acquire_on_behalf_of_nowait(flow_run_id)
-            except anyio.WouldBlock:
-                break
-            flow_run = self._queue.pop(flow_run_id)
-            self._submitting_flow_run_ids.add(flow_run_id)
-            self._runs_task_group.start_soon(self._submit_run, flow_run)
-            started.append(flow_run)
+        while self._queue and self._take_place(flow_run_id := next(iter(self._queue))):
+            started.append(self._queue.pop(flow_run_id))
+            self._start(self._submit_run, started[-1])
         return started
+
+    def _take_place(self, flow_run_id: UUID) -> bool:
+        if not self.is_setup or flow_run_id in self._submitting_flow_run_ids:
+            return False
+        try:
+            self.limiter.acquire_on_behalf_of_nowait(flow_run_id)
+        except anyio.WouldBlock:
+            return False
+        self._submitting_flow_run_ids.add(flow_run_id)
+        return True
+
+    def _give_place_back(self, flow_run_id: UUID) -> None:
+        self._release_limit_slot(flow_run_id)
+        self._submitting_flow_run_ids.discard(flow_run_id)
+        self._fill_places()
+
+    def _start(self, run: Callable[[T], Coroutine[Any, Any, None]], subject: T) -> None:
+        assert self._runs_task_group is not None
+        self._runs_task_group.start_soon(run, subject)
+
+    async def _wake_order(self, order: Woken) -> None:
+        # The order was taken in our database, so no other worker has it: its run needs no Scheduled and no Pending.
+        assert order.flow_run_id is not None
+        try:
+            flow_run = await read_run(self.client, order.flow_run_id)
+            if flow_run is not None and flow_run.state is not None and flow_run.state.is_paused():
+                await self._run_in_process(flow_run)
+            else:
+                await mend(self.client, order, stuck=False)
+        except Exception as error:
+            self._logger.warning("Order %s could not be woken, it is tried again: %s", order.order_no, error)
+            await let_go([order.order_no])
+        finally:
+            self._give_place_back(order.flow_run_id)
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         # BaseWorker reads the deployment three times, labels the run and reports a process id. A wake-up needs
@@ -150,9 +193,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         except Exception:
             self._logger.exception("Wake-up of %r failed; the watch puts it right", flow_run.name)
         finally:
-            self._release_limit_slot(flow_run.id)
-            self._submitting_flow_run_ids.discard(flow_run.id)
-            self._fill_places()
+            self._give_place_back(flow_run.id)
 
     async def _run_in_process(self, flow_run: FlowRun) -> None:
         flow = await self._flow_of(flow_run)
@@ -164,6 +205,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
     async def _flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
         key = flow_run.deployment_id or flow_run.flow_id
         if key not in self._flows:
+            await keep_results_at_home(self.client)
             self._flows[key] = await load_flow_from_flow_run(flow_run)
         return self._flows[key]
 
@@ -186,9 +228,12 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
 
     async def _wake(self) -> None:
         await self._is_known_to_prefect()
-        while await wake_due(self.client, self.name, ORDERS_AT_ONCE) == ORDERS_AT_ONCE:
-            pass
-        await self.get_and_submit_flow_runs()
+        while taken := await take_due(ORDERS_AT_ONCE, self.name):
+            self._orders |= {order.flow_run_id: order for order in taken if order.flow_run_id is not None}
+            self._fill_places()
+            if new := [order for order in taken if order.flow_run_id is None]:
+                await wake(self.client, new)
+                await self.get_and_submit_flow_runs()
 
     async def _take_up_left_behind(self) -> None:
         await self._is_known_to_prefect()
@@ -202,6 +247,12 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         # BaseWorker has no event for it, and repeats its attempts to reach the server by itself.
         while not (self.is_setup and self._has_successfully_synced):  # noqa: ASYNC110
             await anyio.sleep(0.1)
+
+
+async def keep_results_at_home(client: PrefectClient) -> None:
+    """Name a place for results to Prefect, so that it need not be asked for one; no flow of ours stores any."""
+    place = LocalFileSystem(basepath=str(PREFECT_LOCAL_STORAGE_PATH.value()))
+    await place.asave(RESULTS, overwrite=True, client=client)
 
 
 async def _run_engine(flow: Flow[..., Any], flow_run: FlowRun) -> None:
@@ -271,16 +322,22 @@ class WakeUpLoop:
         # One client for all wake-ups: making one costs more than a wake-up's other work.
         client = AsyncClientContext()
         context = contextvars.copy_context()
-        # A heartbeat is a thread for each run; ours take a second, and the watch finds those that were cut off.
-        unbeaten = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
-        context.run(unbeaten.__enter__)
+        quiet = temporary_settings(
+            {
+                # A heartbeat is a thread for each run; ours take a second, and the watch finds what was cut off.
+                PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+                # Unnamed, the server is asked for a default at every wake-up, although nothing is stored.
+                PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK: f"local-file-system/{RESULTS}",
+            }
+        )
+        context.run(quiet.__enter__)
         self._loop.run_until_complete(self._loop.create_task(client.__aenter__(), context=context))
         self._context = context
         self._ready.set()
         try:
             self._loop.run_forever()
         finally:
-            context.run(unbeaten.__exit__, None, None, None)
+            context.run(quiet.__exit__, None, None, None)
             self._loop.run_until_complete(close())
             leave = client.__aexit__(None, None, None)
             self._loop.run_until_complete(self._loop.create_task(leave, context=context))

@@ -80,11 +80,12 @@ async def take_waiting(limit: int, message_id: int | None = None) -> list[Sendin
     query = select(_rows.id).where(_rows.delivered_at.is_(None), _rows.next_attempt_at <= now())
     if message_id is not None:
         query = query.where(_rows.id == message_id)
-    query = query.order_by(_rows.next_attempt_at).limit(limit).with_for_update(skip_locked=True)
+    # As a CTE it is asked once; as a plain subquery the planner may ask it for each row, and take more than `limit`.
+    waiting = query.order_by(_rows.next_attempt_at).limit(limit).with_for_update(skip_locked=True).cte("waiting")
     async with transaction() as connection:
         rows = await connection.execute(
             update(tables.messages)
-            .where(_rows.id.in_(query))
+            .where(_rows.id.in_(select(waiting.c.id)))
             .values(next_attempt_at=now() + LEASE, attempts=_rows.attempts + 1)
             .returning(tables.messages)
         )
@@ -125,13 +126,22 @@ async def _settle(message_id: int, **values: object) -> None:
 async def deliver_waiting(limit: int) -> tuple[int, int]:
     """Deliver what the outbox still holds, at most `limit`; return how many went out and how many did not."""
     outcome: list[bool] = []
+    taken = 0
 
-    async def hand() -> None:
+    async def take() -> list[Sending]:
+        nonlocal taken
+        taken += 1  # before the query: other hands take meanwhile
+        return await take_waiting(1) if taken <= limit else []
+
+    async def hand(sendings: list[Sending]) -> None:
         # One at a time: a message that waits for slow ones before it would outlive its lease and be sent twice.
-        while len(outcome) < limit and (sendings := await take_waiting(1)):
+        while sendings:
             outcome.extend([await deliver(sending) for sending in sendings])
+            sendings = await take()
 
-    await asyncio.gather(*(hand() for _ in range(HANDS)))
+    if first := await take():  # with nothing to deliver, this one query is all
+        others = [await take() for _ in range(HANDS - 1)]
+        await asyncio.gather(*(hand(sendings) for sendings in (first, *others)))
     return outcome.count(True), outcome.count(False)
 
 

@@ -44,24 +44,30 @@ def migrate(url: str) -> str | None:
             command.upgrade(config, "head")
             return before
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise Unavailable(f"The database {make_url(url).database!r} cannot be reached: {reason}") from None
+        raise _out_of_reach(url, error) from None
     finally:
         engine.dispose()
 
 
 def check_schema(url: str) -> str | None:
-    """Return what is wrong with the form of the database at `url`, or `None`."""
+    """Return what is wrong with the form of the database at `url`, or `None`; raises Unavailable without it."""
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
             revision = _check_not_newer(connection)
             head = ScriptDirectory.from_config(_config()).get_current_head()
             return None if revision == head else f"it is at revision {revision}, not {head}: `gendan up` migrates it"
-    except Unavailable as unavailable:
-        return str(unavailable)
+    except Unavailable as newer:
+        return str(newer)
+    except OperationalError as error:
+        raise _out_of_reach(url, error) from None
     finally:
         engine.dispose()
+
+
+def _out_of_reach(url: str, error: OperationalError) -> Unavailable:
+    reason = str(error.orig).strip().splitlines()[0]
+    return Unavailable(f"The database {make_url(url).database!r} cannot be reached: {reason}")
 
 
 def _check_not_newer(connection: Connection) -> str | None:

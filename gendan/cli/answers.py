@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gendan.cli.app import AsJson, By, Note, app, me, out, plain, print_json, with_database
+from gendan.cli.app import AsJson, By, Note, app, as_it_is, me, out, print_json, with_database
 from gendan.cli.orders import report_outcome
 from models.errors import Refused
 from models.intake import REPORT_NEEDS, Row, RowRefused, report_from
@@ -44,7 +44,7 @@ def _say(recorded: Recorded, words: str, as_json: bool = False) -> None:
     if as_json:
         print_json({"recorded": recorded.is_new, "line": recorded.seq})
     elif recorded.is_new:
-        out.print(plain(f"{words} (line {recorded.seq} of the log)"))
+        out.print(as_it_is(f"{words} (line {recorded.seq} of the log)"))
     else:
         out.print("Recorded before; nothing changed.")
 
@@ -116,6 +116,8 @@ async def report(
         except RowRefused as refusal:
             option = {"occurred_at": "--at", "source_event_id": "--id"}.get(refusal.column, refusal.column)
             raise Refused(f"{order}: {option}: {refusal.reason}") from None
+        nonlocal milestone
+        milestone = made.milestone  # as its template spells it
         return made.model_copy(update={"by": me(by), "corrects": corrects})
 
     def from_placed(placed: Placed) -> Report:

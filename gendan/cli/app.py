@@ -8,7 +8,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -16,11 +16,18 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy.exc import ProgrammingError
 
 from gendan import __version__
 from gendan.house import House, running_urls
-from models.errors import GendanError, Unavailable
+from models.errors import GendanError, Refused, Unavailable
+from models.intake import LONGEST_CELL
 from tasks import database
+from tasks.schema import check_schema
 from tasks.settings import Settings, read_settings
 
 P = ParamSpec("P")
@@ -35,8 +42,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+# Without emoji: an order called :fire: is shown by its number.
+out = Console(soft_wrap=True, highlight=False, emoji=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 By = Annotated[str, typer.Option("--by", help="Who says so. Default: the user of this machine.")]
@@ -62,7 +70,7 @@ def refusing(command: Callable[P, T]) -> Callable[P, T]:
         try:
             return command(*args, **kwargs)
         except GendanError as refusal:
-            err.print(f"[bold red]gendan:[/] {_plain(str(refusal))}")
+            err.print(Text.assemble(("gendan:", "bold red"), " ", as_it_is(str(refusal))))
             raise typer.Exit(1) from None
         except BrokenPipeError:
             # `gendan ... | head` closed its end: nobody reads on.
@@ -79,16 +87,31 @@ def with_database(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         connect(read_settings())
+        _must_be_text(kwargs)
 
         async def request() -> T:
             try:
                 return await command(*args, **kwargs)
+            except ProgrammingError:
+                # tables or columns that are not there: the database is of another release, or of nobody
+                trouble = check_schema(database.database_url())
+                if trouble is None:
+                    raise
+                raise Unavailable(f"The database cannot be used: {trouble}") from None
             finally:
                 await database.close()
 
         return asyncio.run(request())
 
     return run
+
+
+def _must_be_text(given: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+            raise Refused(f"{name.upper()} is not UTF-8. Type it anew, or set the terminal to UTF-8.")
+        if isinstance(value, str) and len(value) > LONGEST_CELL:
+            raise Refused(f"{name.upper()} has {len(value)} characters; {LONGEST_CELL} is the most.")
 
 
 def connect(settings: Settings) -> None:
@@ -120,14 +143,27 @@ def _jsonable(value: Any) -> str:
     return str(value)
 
 
-def _plain(text: str) -> str:
-    # Square brackets are rich's mark-up, and order numbers may hold them.
-    return text.replace("[", r"\[")
+def as_it_is(text: str) -> Text:
+    """Return text from the order book so that the terminal shows it as it is: no mark-up, no control characters."""
+    return Text(_printable(text))
 
 
 def plain(text: str) -> str:
-    """Return text from the order book so that the terminal shows it as it is."""
-    return _plain("".join(c if c.isprintable() or c == "\n" else "�" for c in text))
+    """Return the same for a place inside rich's mark-up."""
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+
+
+def print_table(table: Table) -> None:
+    """Print a table; into a pipe or file as wide as it is, so that a program finds every number whole."""
+    if out.is_terminal:
+        out.print(table)
+        return
+    wide = Measurement.get(out, out.options.update(max_width=100_000), table).maximum
+    Console(width=max(out.width, wide), highlight=False, emoji=False).print(table)
 
 
 def me(by: str) -> str:

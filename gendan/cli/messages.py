@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
-from gendan.cli.app import AsJson, app, out, plain, print_json, with_database
+from gendan.cli.app import AsJson, app, as_it_is, print_json, print_table, with_database
 from tasks.outbox import list_messages
 
 messages = typer.Typer(name="messages", help="What was said, and what has not gone out.", no_args_is_help=True)
@@ -32,11 +32,11 @@ async def list_(
     if json:
         print_json([dict(row._mapping) for row in rows])
         return
-    table = Table("Said", "Order", "Rung", "To", "Subject", "Sent", box=None, pad_edge=False)
+    table = Table("Said", Column("Order", no_wrap=True), "Rung", "To", "Subject", "Sent", box=None, pad_edge=False)
     for row in rows:
         sent = row.delivered_at.astimezone().strftime("%d %b %H:%M") if row.delivered_at else row.error or "waiting"
         table.add_row(
             f"{row.claimed_at.astimezone():%d %b %Y %H:%M}",
-            *map(plain, (row.order_no, row.rung, row.person or row.recipient, row.subject, sent)),
+            *map(as_it_is, (row.order_no, row.rung, row.person or row.recipient, row.subject, sent)),
         )
-    out.print(table)
+    print_table(table)

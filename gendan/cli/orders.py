@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 from rich.markdown import Markdown
-from rich.table import Table
+from rich.table import Column, Table
 
-from gendan.cli.app import AsJson, app, err, out, plain, print_json, with_database
+from gendan.cli.app import AsJson, app, as_it_is, err, out, plain, print_json, print_table, with_database
 from models.decide import appearances
 from models.intake import ORDER_NEEDS
 from models.order import OrderState
@@ -34,8 +34,8 @@ def report_outcome(outcome: Outcome, path: Path, as_json: bool) -> None:
         print_json({"new": outcome.new, "known": outcome.known, "refused": refused})
     else:
         for refusal in outcome.refused:
-            err.print(plain(f"{path}, {refusal}"))
-        out.print(plain(f"{outcome}."))
+            err.print(as_it_is(f"{path}, {refusal}"))
+        out.print(as_it_is(f"{outcome}."))
     if outcome.refused:
         raise typer.Exit(1)
 
@@ -71,13 +71,15 @@ async def list_(
     if json:
         print_json([vars(line) for line in lines])
         return
-    table = Table("Order", "Customer", "State", "Waits for", "Next look", box=None, pad_edge=False)
+    table = Table(
+        Column("Order", no_wrap=True), "Customer", "State", "Waits for", "Next look", box=None, pad_edge=False
+    )
     for line in lines:
         next_look = line.next_wake_up.astimezone().strftime("%a %d %b %Y %H:%M %Z") if line.next_wake_up else ""
         table.add_row(
-            *map(plain, (line.order_no, line.customer, line.state.replace("_", " "), line.waits_for, next_look))
+            *map(as_it_is, (line.order_no, line.customer, line.state.replace("_", " "), line.waits_for, next_look))
         )
-    out.print(table)
+    print_table(table)
     if len(lines) == limit:
         err.print(f"Only the first {limit}; see --limit.")
 
@@ -122,9 +124,9 @@ async def show(
         )
         return
     out.print(f"[bold]{plain(shown.name)}[/]")
-    out.print(plain(shown.message))
+    out.print(as_it_is(shown.message))
     out.print(Markdown(sheet(file, at, library().parties, settings().language)))
     for entry in file.entries:
         said = ENTRY.dump_python(entry, mode="json", exclude_defaults=True, exclude={"seq", "recorded_at", "kind"})
         words = ", ".join(f"{key}={value}" for key, value in said.items())
-        out.print(plain(f"{entry.seq:>6} {entry.recorded_at:%Y-%m-%d %H:%M %Z} {entry.kind} {words}"))
+        out.print(as_it_is(f"{entry.seq:>6} {entry.recorded_at:%Y-%m-%d %H:%M %Z} {entry.kind} {words}"))

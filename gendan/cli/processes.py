@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Table
 
-from gendan.cli.app import AsJson, LibraryFolder, app, err, out, plain, print_json, refusing
+from gendan.cli.app import AsJson, LibraryFolder, app, as_it_is, err, out, plain, print_json, refusing
 from gendan.house import folder_of_its_own
 from gendan.supervisor import Running
 from models.result import Result
@@ -45,10 +45,10 @@ def up(
         out.print(f"Gendan is up. Prefect's pages: [bold]{running.ui_url}[/]")
         out.print(f"Orders and logs are kept in {settings.home}. Ctrl-C stops it.")
         for problem in Channels.from_file(settings.channels).check():
-            out.print(plain(f"Nobody can be told yet: {problem}"))
+            out.print(as_it_is(f"Nobody can be told yet: {problem}"))
 
     def say(line: str) -> None:
-        err.print(plain(f"{now().astimezone():%H:%M:%S} {line}"))
+        err.print(as_it_is(f"{now().astimezone():%H:%M:%S} {line}"))
 
     say("Starting: PostgreSQL, Prefect's server, the deployments, the worker ...")
     raise typer.Exit(whole_gendan(settings, say, started=started).run())
@@ -104,7 +104,7 @@ def _show_summary(result: Result) -> None:
         etd = order.etd.strftime("%d %b %Y") if order.etd else "-"
         departed = order.departed_at.strftime("%d %b %Y") if order.departed_at else "-"
         days = f"{order.days_late:+.1f}" if order.days_late is not None else "-"
-        table.add_row(plain(order.order_no), order.state.value.replace("_", " "), etd, departed, days)
+        table.add_row(as_it_is(order.order_no), order.state.value.replace("_", " "), etd, departed, days)
     out.print()
     out.print(table)
     summary = result.summary

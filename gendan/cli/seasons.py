@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gendan.cli.app import LibraryFolder, app, err, out, plain, refusing
+from gendan.cli.app import LibraryFolder, app, as_it_is, err, out, refusing
 from gendan.house import folder_of_its_own
 from gendan.season import Season, backtest, load_season
+from models.errors import Refused
 from models.result import Result
 from tasks.library import library, load_library
 from tasks.settings import read_settings
@@ -24,13 +25,18 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result 
 def _read(orders: Path, reports: Path, limit: int | None, folder: Path | None) -> Season:
     season = load_season(orders, reports, load_library(folder) if folder else library(), limit)
     for path, refusal in season.refused:
-        err.print(plain(f"{path}, {refusal}"))
+        err.print(as_it_is(f"{path}, {refusal}"))
     return season
 
 
 def _give(result: Result, season: Season, json: Path | None) -> None:
     if json is not None:
-        json.write_text(result.model_dump_json(indent=1), encoding="utf-8")
+        try:
+            json.write_text(result.model_dump_json(indent=1), encoding="utf-8")
+        except OSError as error:
+            raise Refused(
+                f"{json}: the result cannot be written there ({error.strerror}). Give another --json."
+            ) from None
     summary = result.summary
     out.print(
         f"{summary.orders} orders: {summary.closed} departed whole, {summary.late} of them late; {summary.open} open, "
@@ -95,6 +101,6 @@ def replay_command(
         def show(done: int, wakes: int) -> None:
             progress.update(bar, completed=done, description=f"orders ({wakes} wake-ups)")
 
-        played = replay(season, settings, at_once, say=lambda line: err.print(plain(line)), progress=show)
+        played = replay(season, settings, at_once, say=lambda line: err.print(as_it_is(line)), progress=show)
     _give(played.result, season, json)
     out.print(f"{played.wakes} wake-ups in {played.seconds:.1f} s ({played.wakes / played.seconds:.1f} per second)")

@@ -1,0 +1,107 @@
+"""
+Runs flows on Prefect's engine as our worker does: given runs, on an event loop outside the main thread.
+
+A program of its own, because the engine leaves services and sockets behind in its process. Takes a deployment's id
+and prints what it saw as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import json
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateDetails, StateType
+from prefect.context import FlowRunContext
+from prefect.exceptions import Abort, Pause
+from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.states import Completed, Pending, Scheduled
+from prefect.utilities.engine import propose_state
+
+from tasks.clock import now
+
+saw: dict[str, Any] = {}
+
+
+@flow(name="contract", persist_result=False)
+async def ends() -> State[Any]:
+    """End in a state of a name of its own."""
+    saw["sigterm"] = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    saw["in the main thread"] = threading.current_thread() is threading.main_thread()
+    return Completed(name="Sailed on time", message="two days early")
+
+
+@flow(name="contract", persist_result=False)
+async def waits() -> None:
+    """Wait under a name of its own."""
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    assert isinstance(context.client, PrefectClient)
+    details = StateDetails(pause_reschedule=True, pause_key="1")
+    state = State[Any](type=StateType.PAUSED, name="Awaiting customs release", state_details=details)
+    raise Pause(state=await propose_state(context.client, state, flow_run_id=context.flow_run.id))
+
+
+@flow(name="contract", persist_result=False)
+async def counts(what: str) -> None:
+    """Count the threads that beat."""
+    stacks = [traceback.extract_stack(frame) for frame in sys._current_frames().values()]
+    saw[what] = sum(any("heartbeat_loop" in call.name for call in stack) for stack in stacks)
+
+
+async def claimed(client: PrefectClient, deployment: UUID) -> FlowRun:
+    """Return a new run as our worker hands it to the engine."""
+    made = await client.create_flow_run_from_deployment(deployment, state=Scheduled(scheduled_time=now()))
+    await client.set_flow_run_state(made.id, Pending())
+    run = await client.read_flow_run(made.id)
+    return run.model_copy(update={"deployment_id": None, "empirical_policy": FlowRunPolicy()})
+
+
+async def engine(which: Any, run: FlowRun, **parameters: str) -> None:
+    """Run a flow run as our worker does."""
+    with contextlib.suppress(Pause, Abort):
+        await run_flow(which, flow_run=run, parameters=parameters, return_type="state")
+
+
+async def remember(client: PrefectClient, name: str, run: FlowRun) -> None:
+    """Write down what the server says of a run."""
+    there = await client.read_flow_run(run.id)
+    assert there.state is not None
+    saw[name] = [there.state.type.value, there.state.name, str(there.deployment_id)]
+
+
+async def everything(deployment: UUID) -> None:
+    """Run all flows, one after the other."""
+    async with get_client() as client:
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            for name, which in (("ends", ends), ("waits", waits)):
+                run = await claimed(client, deployment)
+                await engine(which, run)
+                await remember(client, name, run)
+            await engine(counts, await claimed(client, deployment), what="without a heartbeat")
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
+            await engine(counts, await claimed(client, deployment), what="with a heartbeat")
+
+
+def outside_the_main_thread(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine on an event loop of another thread, and wait for its end."""
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(asyncio.run, make()), name="wake-ups")
+    thread.start()
+    thread.join()
+
+
+if __name__ == "__main__":
+    outside_the_main_thread(lambda: everything(UUID(sys.argv[1])))
+    sys.stdout.write(f"\n{json.dumps(saw)}\n")

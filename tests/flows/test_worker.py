@@ -1,0 +1,195 @@
+"""The worker in trouble: killed, told to stop, or not alone. No order is left awake, nothing is said twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import StateType
+from sqlalchemy import select, update
+
+from gendan.supervisor import Running
+from models import tables
+from tasks.clock import now
+from tasks.database import transaction
+from tasks.outbox import deliver_waiting
+from tests.factories import a_milestone, a_report, china
+from tests.flows.house import Follow, Following, at_the_office, eventually, house_of, outbox_of, runs_by_id
+
+MANY = 20
+AT_WORK = (StateType.RUNNING, StateType.PENDING)
+CHAIN = [a_milestone(f"STEP_{n}", offset=n - 4, after=(f"STEP_{n - 1}",) if n > 1 else ()) for n in range(1, 5)]
+
+
+async def many(follow: Follow) -> list[Following]:
+    """Take in orders whose first step is due on Monday, 28 December."""
+    return list(await asyncio.gather(*(follow(at_the_office(*CHAIN)) for _ in range(MANY))))
+
+
+async def advance(orders: list[Following], step: int) -> None:
+    """Tell of all orders that a step was done, a day late, and wait for none of them."""
+    at = china(28 + step, 8, month=12)
+    await asyncio.gather(*(order.wake(at, a_report(f"STEP_{step}", at)) for order in orders))
+
+
+def worker_of(gendan: Running) -> psutil.Process:
+    """Return the worker process of this house."""
+    household = house_of(gendan).household()
+    assert household is not None
+    return psutil.Process(household.children["worker"].pid)
+
+
+async def some_awake(orders: list[Following], count: int = 4) -> bool:
+    """Say whether so many runs of these orders are at work this moment."""
+    rows = tables.follow_ups.c
+    numbers = [order.order_no for order in orders]
+    async with transaction() as connection:
+        query = select(rows.flow_run_id).where(rows.order_no.in_(numbers), rows.awake_since.is_not(None))
+        ids = [UUID(str(row.flow_run_id)) for row in await connection.execute(query) if row.flow_run_id]
+    if len(ids) < count:
+        return False
+    runs = await runs_by_id(orders[0].client, ids)
+    return sum(run.state is not None and run.state.type in AT_WORK for run in runs.values()) >= count
+
+
+async def went_down(worker: psutil.Process) -> bool:
+    """Say whether the process has ended."""
+    try:
+        return not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def came_up(gendan: Running, before: int) -> bool:
+    """Say whether the house has another worker than before."""
+    household = house_of(gendan).household()
+    return household is not None and household.children["worker"].pid != before
+
+
+async def test_a_worker_killed_in_mid_wake_up_is_started_again_loses_nothing_and_says_nothing_twice(
+    follow: Follow, gendan: Running
+) -> None:
+    orders = await many(follow)
+    numbers = [order.order_no for order in orders]
+    worker = worker_of(gendan)
+    for order in orders:  # the first rung of the first step is due for all of them
+        await order.wake((await order.row()).next_wake_up)
+    await eventually(lambda: some_awake(orders), every=0.01)
+    os.kill(worker.pid, signal.SIGKILL)
+    await advance(orders, 1)  # nobody is there to hear it
+    await eventually(lambda: came_up(gendan, worker.pid))
+    for order in orders:
+        await order.asleep()
+
+    told: list[str] = []
+    in_doubt: set[str] = set()
+    for order in orders:
+        state = await order.state()
+        assert (state.type, state.name) == (StateType.PAUSED, "Awaiting Step_2")
+        assert [getattr(entry, "milestone", "") for entry in (await order.file()).entries] == ["STEP_1"]
+        assert {code: look[1] for code, look in (await order.looks()).items()} == {
+            "STEP_1": "Done late",
+            "STEP_2": "Waiting",
+        }
+        messages = await order.messages()
+        assert {(m.milestone, m.rung) for m in messages} <= {("STEP_1", "L1")}
+        assert len(messages) <= 1
+        told += [m.subject for m in messages]
+        in_doubt |= {m.subject for m in messages if m.delivered_at is None}
+
+    rows = tables.messages.c
+    async with transaction() as connection:  # as if the killed worker's leases had run out
+        await connection.execute(
+            update(tables.messages)
+            .where(rows.order_no.in_(numbers), rows.delivered_at.is_(None))
+            .values(next_attempt_at=now())
+        )
+    await deliver_waiting(50)
+    files = Counter(outbox_of(gendan))
+    assert told, "some had been told when the worker was killed"
+    for subject in told:
+        # Killed between sending and writing that down: rather twice than never.
+        assert files[subject] in ((1, 2) if subject in in_doubt else (1,)), subject
+
+
+async def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(
+    follow: Follow, gendan: Running, client: PrefectClient
+) -> None:
+    orders = await many(follow)
+    ids = [(await order.run()).id for order in orders]
+    worker = worker_of(gendan)
+    await advance(orders, 1)
+    await eventually(lambda: some_awake(orders), every=0.01)
+    worker.send_signal(signal.SIGTERM)
+    await eventually(lambda: went_down(worker), every=0.02)
+    after = Counter(run.state.type for run in (await runs_by_id(client, ids)).values() if run.state is not None)
+
+    assert set(after) <= {StateType.PAUSED, StateType.SCHEDULED}
+    for order in orders:
+        await order.asleep()
+        state = await order.state()
+        assert (state.type, state.name) == (StateType.PAUSED, "Awaiting Step_2")
+        states = await client.read_flow_run_states((await order.run()).id)
+        assert StateType.CRASHED not in {state.type for state in states}
+
+
+@contextmanager
+def second_worker(gendan: Running, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run another worker on the same pool for the length of a block."""
+    with log.open("wb") as file:
+        worker = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "prefect", "worker", "start", "--type", "gendan"),
+                *("--pool", gendan.environment["GENDAN_POOL"], "--name", "worker-2", "--limit", "8"),
+            ],
+            env=gendan.environment,
+            stdout=file,
+            stderr=file,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    try:
+        yield worker
+    finally:
+        worker.terminate()
+        worker.wait(timeout=60)
+
+
+async def test_of_two_workers_each_wakes_orders_and_no_order_is_awake_twice_at_once(
+    follow: Follow, gendan: Running, client: PrefectClient, tmp_path: Path
+) -> None:
+    log = tmp_path / "worker-2.log"
+    orders = await many(follow)
+
+    async def is_up() -> bool:
+        return b"worker-2" in log.read_bytes() and b"started" in log.read_bytes()
+
+    with second_worker(gendan, log) as worker:
+        await eventually(is_up)
+        for step in (1, 2):
+            await advance(orders, step)
+            for order in orders:
+                await order.asleep()
+        assert worker.poll() is None
+
+    for order in orders:
+        run = await order.run()
+        row = await order.row()
+        assert run.state is not None
+        assert (run.state.type, run.state.name) == (StateType.PAUSED, "Awaiting Step_3")
+        states = sorted(await client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
+        awake = [state.type for state in states if state.type in (StateType.RUNNING, StateType.PAUSED)]
+        assert awake == [StateType.RUNNING, StateType.PAUSED] * row.wakes, "one wake-up after the other"
+        assert run.run_count == row.wakes
+    by_the_second = {order.order_no for order in orders if order.order_no.encode() in log.read_bytes()}
+    assert by_the_second, "the second worker was to have its share"
