@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from models.decide import Close, Show, Tell, decide, next_wake_up, taken
-from models.order_file import standing
+from models.standing import standing
 from tasks.follow_ups import wake_up
 from tasks.run_page import open_page
 from tasks.telling import tell

@@ -16,9 +16,11 @@ import gendan
 from gendan.replay import OrderPlay, read_result, stopped_in_order, write_channels
 from gendan.season import Season, load_season
 from gendan.whole import whole_gendan
+from models.lateness import days_late
 from models.names import Language
-from models.order_file import OrderFile, Standing, days_late, standing
+from models.order_file import OrderFile
 from models.result import Result
+from models.standing import Standing, standing
 from notifications.badges import badge
 from tasks import database
 from tasks.library import library

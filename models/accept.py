@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from shlex import quote
 
 from models.errors import Refused, UnknownMilestone
+from models.lateness import as_date
 from models.order import Order, OrderState, sails_by
-from models.order_file import OrderFile, as_date, standing
+from models.order_file import OrderFile
 from models.report import (
     Acknowledgement,
     Cancellation,
@@ -21,6 +22,7 @@ from models.report import (
     Resume,
     Withdrawal,
 )
+from models.standing import standing
 from models.template import Template
 
 SKEW = timedelta(hours=1)

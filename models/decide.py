@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import zip_longest
 
 from models.order import OrderState
-from models.order_file import Claim, Firing, OrderFile, Standing, standing
+from models.order_file import Claim, OrderFile
+from models.standing import Firing, Standing, standing
 
 
 @dataclass(frozen=True)

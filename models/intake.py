@@ -12,9 +12,9 @@ from unicodedata import category
 from pydantic import ValidationError
 
 from models.errors import BadClock, GendanError, ImportRefused
+from models.lateness import as_date
 from models.moments import parse_moment, shown, whole_day
 from models.order import Order
-from models.order_file import as_date
 from models.plan import Calendars
 from models.report import Classifier, Report
 from models.template import Template

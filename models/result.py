@@ -10,8 +10,10 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 
 from models.decide import NOTE
+from models.lateness import days_behind, departs_late
 from models.order import OrderState
-from models.order_file import OrderFile, Standing, days_behind, departs_late, standing
+from models.order_file import OrderFile
+from models.standing import Standing, standing
 
 
 def _to_utc(instant: datetime) -> datetime:

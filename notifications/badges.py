@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from models.lateness import days_behind, days_late, departs_late
 from models.milestone import Milestone
 from models.names import Language
 from models.order import Etd, OrderState
-from models.order_file import OrderFile, Standing, days_behind, days_late, departs_late
+from models.order_file import OrderFile
 from models.report import Hold, Resume
+from models.standing import Standing
 from models.workdays import Calendar
 from notifications.messages import command
 from notifications.texts import count, day, enumerate_, say, shorten, when

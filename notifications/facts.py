@@ -9,9 +9,11 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from models.decide import NO_DATE, UNFOLLOWED, Tell
+from models.lateness import as_date, days_late
 from models.names import Name
 from models.order import Etd
-from models.order_file import OrderFile, Standing, as_date, days_late
+from models.order_file import OrderFile
+from models.standing import Standing
 
 
 class Named(Protocol):

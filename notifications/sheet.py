@@ -6,9 +6,11 @@ import re
 from datetime import datetime
 
 from models.decide import appearances
+from models.lateness import days_late
 from models.milestone import Milestone
 from models.names import Language
-from models.order_file import OrderFile, Standing, days_late
+from models.order_file import OrderFile
+from models.standing import Standing
 from notifications.badges import look_name
 from notifications.facts import Parties, name_of, note_on
 from notifications.texts import day, quantity, sailing_day, say, when

@@ -10,8 +10,9 @@ from models.errors import GendanError, Refused
 from models.moments import parse_moment, whole_day
 from models.names import Language
 from models.order import OrderState
-from models.order_file import OrderFile, Standing
+from models.order_file import OrderFile
 from models.report import Entry, Promise, Report, Reschedule
+from models.standing import Standing
 from notifications.badges import by_urgency
 
 BY = "Prefect form"

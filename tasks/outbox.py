@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from models import tables
 from models.decide import Tell
 from models.errors import GendanError
-from models.order_file import OrderFile, Standing
+from models.order_file import OrderFile
+from models.standing import Standing
 from notifications.channels import Channels
 from notifications.facts import gather
 from notifications.messages import Message, compose

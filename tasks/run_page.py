@@ -22,7 +22,8 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.input.run_input import keyset_from_base_key
 from slugify import slugify
 
-from models.order_file import OrderFile, Standing
+from models.order_file import OrderFile
+from models.standing import Standing
 from notifications.badges import Badge, badge, bar_name, bar_state, tags
 from notifications.sheet import sheet
 from tasks.answers import form_schema

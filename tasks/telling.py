@@ -6,7 +6,8 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from models.decide import Tell
-from models.order_file import OrderFile, Standing
+from models.order_file import OrderFile
+from models.standing import Standing
 from tasks.outbox import Sending, claim, deliver, take_waiting
 
 

@@ -18,8 +18,9 @@ from prefect.states import Scheduled
 from models.decide import Tell, decide, taken
 from models.errors import Refused, Unavailable
 from models.order import OrderState
-from models.order_file import OrderFile, standing
+from models.order_file import OrderFile
 from models.report import Unfollowed
+from models.standing import standing
 from notifications.badges import badge
 from tasks.clock import now
 from tasks.follow_ups import Woken, let_go, part_with_run, rest, set_run, take_due, wake_up

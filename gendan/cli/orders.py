@@ -13,8 +13,8 @@ from gendan.cli.app import AsJson, app, as_it_is, err, out, plain, print_json, p
 from models.decide import appearances
 from models.intake import ORDER_NEEDS
 from models.order import OrderState
-from models.order_file import standing
 from models.report import ENTRY
+from models.standing import standing
 from notifications.badges import badge
 from notifications.sheet import sheet
 from tasks.intake import Outcome, take_orders

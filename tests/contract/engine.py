@@ -21,6 +21,8 @@ from uuid import UUID
 
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateDetails, StateType
 from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, Pause
@@ -72,7 +74,8 @@ async def claimed(client: PrefectClient, deployment: UUID) -> FlowRun:
 async def engine(which: Any, run: FlowRun, **parameters: str) -> None:
     """Run a flow run as our worker does."""
     with contextlib.suppress(Pause, Abort):
-        await run_flow(which, flow_run=run, parameters=parameters, return_type="state")
+        outcome: Any = run_flow(which, flow_run=run, parameters=parameters, return_type="state")
+        await outcome
 
 
 async def remember(client: PrefectClient, name: str, run: FlowRun) -> None:
@@ -80,6 +83,14 @@ async def remember(client: PrefectClient, name: str, run: FlowRun) -> None:
     there = await client.read_flow_run(run.id)
     assert there.state is not None
     saw[name] = [there.state.type.value, there.state.name, str(there.deployment_id)]
+
+
+async def artifact_changed_in_place(client: PrefectClient, run: FlowRun) -> list[Any]:
+    """Make an artifact and change it; return what the server then has of the run."""
+    made = await client.create_artifact(ArtifactCreate(key="sheet", type="markdown", data="one", flow_run_id=run.id))
+    await client.update_artifact(made.id, ArtifactUpdate(data="two"))
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    return [artifact.data for artifact in await client.read_artifacts(artifact_filter=mine)]
 
 
 async def everything(deployment: UUID) -> None:
@@ -91,6 +102,7 @@ async def everything(deployment: UUID) -> None:
                 await engine(which, run)
                 await remember(client, name, run)
             await engine(counts, await claimed(client, deployment), what="without a heartbeat")
+        saw["artifact"] = await artifact_changed_in_place(client, run)
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
             await engine(counts, await claimed(client, deployment), what="with a heartbeat")
 

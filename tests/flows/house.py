@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,9 +98,10 @@ def shared_house(config: pytest.Config) -> Running:
     if _shared not in config.stash:
         # Its server writes a line for each call, which test_costs counts; the worker looks for what a person resumed
         # twice as often as usual.
+        kept = ExitStack()
         house = a_house(PREFECT_SERVER_LOGGING_LEVEL="INFO", PREFECT_WORKER_QUERY_SECONDS="1")
-        config.stash[_shared] = house.__enter__()
-        config.add_cleanup(lambda: house.__exit__(None, None, None))
+        config.stash[_shared] = kept.enter_context(house)
+        config.add_cleanup(kept.close)
     return config.stash[_shared]
 
 
@@ -248,7 +249,7 @@ class Following:
         assert len(set(codes)) == len(codes), f"a milestone has two bars: {codes}"
         return dict(zip(codes, runs, strict=True))
 
-    async def looks(self) -> dict[str, tuple[StateType, str]]:
+    async def looks(self) -> dict[str, tuple[StateType, str | None]]:
         """Return how its milestones look: the colour and the word of each bar."""
         bars = await self.bars()
         return {code: (bar.state.type, bar.state.name) for code, bar in bars.items() if bar.state}

@@ -35,6 +35,9 @@ def with_plain_workers(settings: Settings, say: Callable[[str], None]) -> Superv
                 )
             )
 
+    def prepare(running: Running) -> None:
+        migrate(running.database_url)
+
     def tell_prefect(running: Running) -> None:
         asyncio.run(make_pool(running.api_url))
         deploy(running.environment)
@@ -43,7 +46,7 @@ def with_plain_workers(settings: Settings, say: Callable[[str], None]) -> Superv
     return Supervisor(
         settings,
         say,
-        prepare=lambda running: migrate(running.database_url),
+        prepare=prepare,
         deploy=tell_prefect,
         worker_command=(
             *(sys.executable, "-m", "prefect", "worker", "start"),

@@ -17,7 +17,7 @@ from openpyxl import Workbook
 from sqlalchemy.engine import make_url
 
 from gendan.house import House
-from models.order_file import standing
+from models.standing import standing
 from tasks import database
 from tasks.clock import now
 from tasks.outbox import claim, list_messages

@@ -308,7 +308,7 @@ def test_who_speaks_is_the_user_of_this_machine_unless_told(order: str, monkeypa
 
 
 def test_messages_are_listed_with_what_could_not_be_sent(order: str) -> None:
-    from models.order_file import standing
+    from models.standing import standing
     from tasks.outbox import claim
     from tests.books import to_be_said
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.order_file import standing
+from models.standing import standing
 from tasks import outbox
 from tasks.clock import now
 from tasks.outbox import LEASE, claim, count_messages, deliver, deliver_waiting, list_messages, take_waiting

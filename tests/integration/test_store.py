@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 
 from models.errors import DuplicateOrder, GendanError, Refused, UnknownMilestone, UnknownOrder
 from models.order import OrderState
-from models.order_file import standing
 from models.report import (
     Acknowledgement,
     Cancellation,
@@ -28,6 +27,7 @@ from models.report import (
     Resume,
     Withdrawal,
 )
+from models.standing import standing
 from tasks import database
 from tasks.clock import now
 from tasks.follow_ups import (

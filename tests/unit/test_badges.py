@@ -9,8 +9,9 @@ import pytest
 
 from models.decide import CALLED_OFF, DONE, DONE_LATE, ON_HOLD, PASSED, PROMISED, REOPENED, WAITING
 from models.names import Language
-from models.order_file import OrderFile, standing
+from models.order_file import OrderFile
 from models.report import Cancellation, Entry, Hold, Promise, Resume, Unfollowed
+from models.standing import standing
 from models.template import Template
 from notifications.badges import (
     NAME,

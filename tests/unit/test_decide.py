@@ -26,7 +26,7 @@ from models.decide import (
     taken,
 )
 from models.order import Order, OrderState
-from models.order_file import Claim, OrderFile, standing
+from models.order_file import Claim, OrderFile
 from models.report import (
     Acknowledgement,
     Cancellation,
@@ -39,6 +39,7 @@ from models.report import (
     Unfollowed,
     Withdrawal,
 )
+from models.standing import standing
 from tasks.library import load_library
 from tests.factories import (
     CUTTING,

@@ -12,8 +12,9 @@ import pytest
 from models.decide import NO_DATE, NOTE, UNFOLLOWED, Tell
 from models.names import Language
 from models.order import Order
-from models.order_file import Claim, OrderFile, standing
+from models.order_file import Claim, OrderFile
 from models.report import Acknowledgement, Entry, Promise, Unfollowed
+from models.standing import standing
 from models.template import Template
 from notifications.facts import Facts, gather
 from notifications.messages import BODY, Message, command, compose

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.decide import decide, taken
 from models.order import OrderState
-from models.order_file import OrderFile, Standing, standing
+from models.order_file import OrderFile
 from models.report import (
     Acknowledgement,
     Cancellation,
@@ -26,6 +26,7 @@ from models.report import (
     Unfollowed,
     Withdrawal,
 )
+from models.standing import Standing, standing
 from tests.factories import (
     CUTTING,
     DEPARTURE,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.decide import NOTE, decide, next_wake_up, taken
 from models.order import OrderState
-from models.order_file import OrderFile, standing
+from models.order_file import OrderFile
 from models.report import (
     Acknowledgement,
     Cancellation,
@@ -26,6 +26,7 @@ from models.report import (
     Withdrawal,
 )
 from models.season import Timeline, next_instant, play
+from models.standing import standing
 from tests.factories import (
     CUTTING,
     DEPARTURE,

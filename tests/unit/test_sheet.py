@@ -7,8 +7,9 @@ import re
 import pytest
 
 from models.names import Language
-from models.order_file import OrderFile, standing
+from models.order_file import OrderFile
 from models.report import Classifier, Hold, Promise
+from models.standing import standing
 from notifications.sheet import MARKS, escape, sheet
 from tests.factories import a_milestone, a_report, a_template, an_order, an_order_file, china, some_parties
 
