@@ -31,6 +31,11 @@ from tasks.library import library
 from tasks.orders import FollowUp
 from tasks.settings import settings
 
+FORM = "answer-"
+"""How the keys of forms and of the answers to them begin."""
+INPUTS = 20
+"""More than a run ever holds: one form, and an answer to it."""
+
 
 @task(name="milestone", task_run_name="{milestone}", persist_result=False)
 def milestone_bar(milestone: str) -> str:
@@ -49,6 +54,7 @@ class RunPage:
         self.flow_run_id = flow_run.id
         self.page: dict[str, Any] = dict(page)
         self._attempt = flow_run.run_count
+        self._answered: list[str] = []
         self._bars: dict[str, str] = dict(self.page.get("bars", {}))
 
     async def bring_up_to_date(self, file: OrderFile, at: Standing) -> None:
@@ -147,7 +153,7 @@ class RunPage:
         """Offer the Resume form for what is open now: two API calls if that changed, else none."""
         schema = form_schema(file, at, settings().language)
         digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:12]
-        key = f"answer-{digest}"
+        key = f"{FORM}{digest}"
         if self.page.get("form") == key:
             return
         old = self.keyset
@@ -163,22 +169,25 @@ class RunPage:
             del self.page["form"]
 
     async def read_answer(self) -> dict[str, Any] | None:
-        """Return what a person answered in the Resume form, or `None`."""
-        keyset = self.keyset
-        if keyset is None:
+        """
+        Return what a person answered in the Resume form, or `None`.
+
+        Asks for an answer to any form, not to the one that `page` remembers: a wake-up that was cut off between
+        pausing the run and writing that down has left the form of the pause and the page of the time before.
+        """
+        inputs = await self.client.filter_flow_run_input(self.flow_run_id, FORM, INPUTS, set())
+        answers = [given for given in inputs if given.key.endswith("-response")]
+        if not answers:
             return None
-        try:
-            answer = json.loads(await self.client.read_flow_run_input(self.flow_run_id, keyset["response"]))
-        except PrefectHTTPStatusError as error:
-            if error.response.status_code != 404:
-                raise
-            return None
+        self._answered = [given.key for given in answers]
+        answer = answers[-1].decoded_value
         return answer if isinstance(answer, dict) else {"milestone": str(answer)}
 
     async def drop_answer(self) -> None:
         """Forget the answer once it is recorded: a key can only be answered again when it is free."""
-        if self.keyset is not None:
-            await self._delete_input(self.keyset["response"])
+        for key in self._answered:
+            await self._delete_input(key)
+        self._answered = []
 
     async def _create_input(self, key: str, value: Mapping[str, Any]) -> None:
         try:
