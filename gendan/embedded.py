@@ -321,8 +321,10 @@ class EmbeddedPostgres:
                     continue
             wait_until_gone(leftovers, limit)
             leftovers = self._own_processes()
-        # nobody runs on the folder, so a pid in it belongs to a stranger by now, and would make PostgreSQL refuse
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)
+        # nobody runs on the folder, so a pid in it belongs to a stranger by now (or to a dead one that nobody
+        # has buried), and would make PostgreSQL refuse
+        for lock in ("postmaster.pid", f".s.PGSQL.{_PORT}.lock"):
+            (self.folder / lock).unlink(missing_ok=True)
 
     def _own_processes(self) -> list[psutil.Process]:
         """Return PostgreSQL's processes that work in this very folder, whatever a pid file says."""

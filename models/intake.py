@@ -264,9 +264,9 @@ def _template(row: Row, placed: datetime | date, etd: datetime | date | None, ch
     # Depth first: what is left out may be the template's own last milestone.
     last = _cell(row, "follow_to")
     if last:
-        template = _changed(row, "follow_to", lambda: template.followed_to(_spelt(last, template.codes)))
+        template = _changed(row, "follow_to", lambda: template.followed_to(spelt(last, template.codes)))
     left_out = re.split(r"[;,\s；，]+", _cell(row, "without"))
-    wanted = list(dict.fromkeys(_spelt(name, template.codes) for name in left_out if name))
+    wanted = list(dict.fromkeys(spelt(name, template.codes) for name in left_out if name))
     return _changed(row, "without", lambda: template.without(wanted)) if wanted else template
 
 
@@ -291,7 +291,7 @@ def _milestone(row: Row, codes: tuple[str, ...]) -> str:
     known = ", ".join(codes)
     if not written:
         raise RowRefused(row.line, "milestone", f"is empty. The order's milestones: {known}")
-    code = _spelt(written, codes)
+    code = spelt(written, codes)
     if code not in codes:
         raise RowRefused(row.line, "milestone", f"the order has no milestone {shown(written)}. It has: {known}")
     return code
@@ -412,7 +412,7 @@ def _unprintable(text: str) -> str:
     return ""
 
 
-def _spelt(written: str, codes: Iterable[str]) -> str:
+def spelt(written: str, codes: Iterable[str]) -> str:
     """Return the code that is meant, whatever its capitals; text that is no code is returned as it is."""
     by_capitals = {code.upper(): code for code in codes}
     return by_capitals.get(written.upper(), written)

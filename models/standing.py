@@ -189,6 +189,9 @@ def _firings(
     """
     Return the rungs of one open milestone with their instants, past and to come.
 
+    On the day on which an order comes in nobody is chased: what was told about it so far comes in with it, and
+    may come in after it.
+
     A stall begins when Gendan first knows of it, at the rung that it has reached by then; from there it climbs
     rung by rung. It is first known when the order came in (or was followed again), when its date was given,
     or when what came before it was reported, whichever is last. Nobody is chased earlier than the step could
@@ -198,19 +201,24 @@ def _firings(
     stalls_at = max([promised.get(code) or due[code], *(r.at for r in before)])
     pauses = _pauses(file, known, code)
     known_since = _known_since(file, known, code, before)
-    begins_at = _next_chance(file.calendar, known_since, pauses)
+    settled = max(known_since, _morning_after(file.calendar, file.order.came_in))
+    begins_at = _next_chance(file.calendar, settled, pauses)
     if begins_at is None:
         return ()
     firings: list[Firing] = []
     for rung, at in zip(file.ladder.rungs, climb(file.ladder, file.calendar, stalls_at, pauses), strict=True):
         if at is None:
             break
-        if at < known_since:
+        if at < settled:
             # Over before we knew: only the last of these is said, once the office is open.
-            firings = [Firing(rung.code, begins_at, known_since)]
+            firings = [Firing(rung.code, begins_at, max(at, known_since))]
         else:
             firings.append(Firing(rung.code, at, at))
     return tuple(firings)
+
+
+def _morning_after(calendar: Calendar, instant: datetime) -> datetime:
+    return calendar.opening(next(calendar.workdays_after(calendar.local_date(instant))))
 
 
 def _next_chance(calendar: Calendar, instant: datetime, pauses: list[Pause]) -> datetime | None:

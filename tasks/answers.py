@@ -52,7 +52,7 @@ def entry_from(answer: Mapping[str, Any], event: str) -> Callable[[OrderFile, da
     """
 
     def make(file: OrderFile, now: datetime) -> Entry:
-        note = str(answer.get("note") or "")[:2000]
+        note = str(answer.get("note") or "").replace("\0", "")[:2000]
         if answer.get("etd"):
             return Reschedule(recorded_at=now, by=BY, note=note, etd=_instant(answer, "etd", file))
         milestone = str(answer.get("milestone") or "").split(" ", 1)[0]

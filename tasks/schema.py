@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import migrations
 from models.errors import Unavailable
@@ -45,6 +45,12 @@ def migrate(url: str) -> str | None:
             return before
     except OperationalError as error:
         raise _out_of_reach(url, error) from None
+    except ProgrammingError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise Unavailable(
+            f"The database {make_url(url).database!r} holds tables of something else ({reason}). Give Gendan a "
+            "database of its own; nothing was changed."
+        ) from None
     finally:
         engine.dispose()
 

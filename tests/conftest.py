@@ -12,6 +12,8 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as generated
 from psycopg import sql
 from sqlalchemy.engine import URL, make_url
 
@@ -19,6 +21,11 @@ from gendan.embedded import EmbeddedPostgres
 from tasks import database
 from tasks.schema import migrate
 from tasks.settings import settings, sqlalchemy_url
+
+# A machine that is busy is no reason to fail; what is generated is judged by what it finds.
+generated.register_profile("gendan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+generated.load_profile("gendan")
+
 
 SERVER = "GENDAN_TEST_DATABASE_URL"
 """Names a PostgreSQL to test with, by any of its databases; without it the one that Gendan brings is started."""

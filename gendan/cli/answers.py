@@ -11,7 +11,7 @@ import typer
 from gendan.cli.app import AsJson, By, Note, app, as_it_is, me, out, print_json, with_database
 from gendan.cli.orders import report_outcome
 from models.errors import Refused
-from models.intake import REPORT_NEEDS, Row, RowRefused, report_from
+from models.intake import REPORT_NEEDS, Row, RowRefused, report_from, spelt
 from models.moments import parse_moment, whole_day
 from models.order_file import OrderFile
 from models.report import (
@@ -91,7 +91,11 @@ async def report(
             await record_entry(
                 order,
                 lambda file, now: Withdrawal(
-                    recorded_at=now, by=me(by), note=note, milestone=milestone, corrects=withdraw
+                    recorded_at=now,
+                    by=me(by),
+                    note=note,
+                    milestone=spelt(milestone, file.template.codes),
+                    corrects=withdraw,
                 ),
             ),
             f"{order}: line {withdraw} is withdrawn",
@@ -139,12 +143,12 @@ async def ack(order: OrderArgument, milestone: MilestoneArgument, note: Note = "
 
     Example: gendan ack SO-26-0417 FAB_IN --note "calling the mill"
     """
-    _say(
-        await record_entry(
-            order, lambda file, now: Acknowledgement(recorded_at=now, by=me(by), note=note, milestone=milestone)
-        ),
-        f"{order}: {milestone} acknowledged",
-    )
+
+    def make(file: OrderFile, now: datetime) -> Entry:
+        code = spelt(milestone, file.template.codes)
+        return Acknowledgement(recorded_at=now, by=me(by), note=note, milestone=code)
+
+    _say(await record_entry(order, make), f"{order}: {milestone} acknowledged")
 
 
 @app.command()
@@ -164,7 +168,8 @@ async def promise(
 
     def make(file: OrderFile, now: datetime) -> Entry:
         promised = whole_day(parse_moment(date), file.calendar, end=True)
-        return Promise(recorded_at=now, by=me(by), note=note, milestone=milestone, promised=promised)
+        code = spelt(milestone, file.template.codes)
+        return Promise(recorded_at=now, by=me(by), note=note, milestone=code, promised=promised)
 
     _say(await record_entry(order, make), f"{order}: {milestone} promised for {date}")
 

@@ -244,7 +244,7 @@ class Following:
 
     async def bars(self) -> dict[str, TaskRun]:
         """Return the bars of its milestones by their codes; a milestone with two bars fails."""
-        runs = [run for run in await self.task_runs() if not run.name.startswith("L") and " to " not in run.name]
+        runs = [run for run in await self.task_runs() if not run.task_key.startswith("send")]
         codes = [run.name.split(" ", 1)[0] for run in runs]
         assert len(set(codes)) == len(codes), f"a milestone has two bars: {codes}"
         return dict(zip(codes, runs, strict=True))

@@ -61,8 +61,10 @@ def test_what_is_in_form_already_stays_as_it_is(empty_database_url: str) -> None
 
 
 def test_two_that_start_at_once_migrate_once(empty_database_url: str) -> None:
+    # should they block each other, that is to end the test and not the patience of whoever runs it
+    url = make_url(empty_database_url).update_query_dict({"options": "-c lock_timeout=10000"})
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(migrate, [empty_database_url] * 2))
+        found = list(pool.map(migrate, [url.render_as_string(hide_password=False)] * 2))
 
     assert sorted(found, key=str) == ["0001", None]
     assert check_schema(empty_database_url) is None

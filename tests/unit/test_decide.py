@@ -183,11 +183,11 @@ def test_a_part_does_not_end_a_counted_stall_and_the_whole_does() -> None:
 @pytest.mark.parametrize(
     ("at", "first"),
     [
-        (china(27, 15), [Message(china(27, 15), "FAB_IN", "L3")]),  # five working days late, in office hours
+        (china(27, 15), [Message(china(30, 9), "FAB_IN", "L3")]),  # five working days late: its reports may come today
         (china(27, 22), [Message(china(30, 9), "FAB_IN", "L3")]),  # at night: at the next opening
         (china(28, 12), [Message(china(30, 9), "FAB_IN", "L3")]),  # on Saturday
         (china(25, 22), [Message(china(26, 9), "FAB_IN", "L3")]),  # it climbs overnight: L3 alone, not L2 and L3
-        (china(26, 9), [Message(china(26, 9), "FAB_IN", "L3")]),  # as the office opens
+        (china(26, 9), [Message(china(27, 9), "FAB_IN", "L3")]),  # as the office opens
         (china(21, 12), [Message(china(23, 9), "FAB_IN", "L1")]),  # late since yesterday: the ordinary climb
     ],
 )
@@ -202,7 +202,15 @@ def test_nothing_is_said_of_what_was_over_before_the_order_came_in() -> None:
     done = a_report("FAB_IN", china(24), recorded_at=china(24))
 
     # Cutting is four working days late on 2 December; of the fabric, late itself, nobody speaks
-    assert said(done, order=came_in(china(2, 12, month=12)))[:1] == [Message(china(2, 12, month=12), "CUT_START", "L3")]
+    assert said(done, order=came_in(china(2, 12, month=12)))[:1] == [Message(china(3, 9, month=12), "CUT_START", "L3")]
+
+
+def test_nobody_is_chased_for_what_is_reported_on_the_day_on_which_the_order_comes_in() -> None:
+    """The orders are imported at nine, and their reports in the afternoon."""
+    done = a_report("FAB_IN", china(18), recorded_at=china(2, 15, month=12))
+    cut = a_report("CUT_START", china(24), recorded_at=china(2, 15, month=12))
+
+    assert [m.milestone for m in said(done, cut, order=came_in(china(2, 9, month=12)), until=china(4, month=12))] == []
 
 
 def test_an_order_looks_overdue_from_when_that_is_known_and_is_told_at_the_opening() -> None:
@@ -394,7 +402,8 @@ def test_a_correction_that_moves_a_stall_down_asks_no_lower_rung_again() -> None
     wrong = a_report("FAB_IN", china(19), recorded_at=china(2, 12, month=12))
     right = a_report("FAB_IN", china(2, 10, month=12), recorded_at=china(2, 13, month=12), corrects=1)
 
-    assert said(wrong, right, order=came_in(china(2, 12, month=12)), until=china(15, month=12)) == [
+    assert said(wrong, right, order=came_in(china(1, 12, month=12)), until=china(15, month=12)) == [
+        Message(china(2, 9, month=12), "FAB_IN", "L4"),
         Message(china(2, 12, month=12), "CUT_START", "L3"),
         Message(china(11, 9, month=12), "CUT_START", "L4"),
     ]
