@@ -111,11 +111,11 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
     async def teardown(self, *exc_info: Any) -> None:
         """Drain: claim nothing more, let the wake-ups under way finish, then leave."""
         with anyio.CancelScope(shield=True):
+            self.is_setup = False
             self._queue.clear()
             with contextlib.suppress(Unavailable):  # without the database, the watch finds them
                 await let_go([order.order_no for order in self._orders.values()])
             self._orders.clear()
-            self.is_setup = False
             if self._wake_ups.busy:
                 self._logger.info("Letting %d wake-up(s) finish ...", self._wake_ups.busy)
             await asyncio.to_thread(self._wake_ups.drain, DRAIN_SECONDS)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 
 def main() -> None:
     """Run the command line."""
+    # Prefect sends usage figures from where it is imported; what is started from here is told the same.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     from gendan.cli import answers, messages, orders, processes, seasons  # noqa: F401 - they add their commands
     from gendan.cli.app import app
 
