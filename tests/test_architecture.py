@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
@@ -35,7 +36,12 @@ def named(paths: Iterator[Path]) -> list[object]:
 
 
 def tree(path: Path) -> ast.Module:
-    return ast.parse((ROOT / path).read_text(encoding="utf-8"), str(path))
+    # CPython gh-106905: a collection in the middle of a parse can end it with "recursion depth mismatch".
+    gc.disable()
+    try:
+        return ast.parse((ROOT / path).read_text(encoding="utf-8"), str(path))
+    finally:
+        gc.enable()
 
 
 def imports(path: Path) -> set[str]:
