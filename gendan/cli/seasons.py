@@ -102,5 +102,5 @@ def replay_command(
             progress.update(bar, completed=done, description=f"orders ({wakes} wake-ups)")
 
         played = replay(season, settings, at_once, say=lambda line: err.print(as_it_is(line)), progress=show)
-    _give(played.result, season, json)
     out.print(f"{played.wakes} wake-ups in {played.seconds:.1f} s ({played.wakes / played.seconds:.1f} per second)")
+    _give(played.result, season, json)
