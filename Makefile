@@ -44,5 +44,5 @@ lock: ## Pin the newest versions that fit (needs uv).
 bench: $(INSTALLED) ## Measure, side by side with plain Prefect.
 	@$(BIN)/python -m bench $(ARGS)
 
-clean: ## Remove what was made here: environment, demo and replay folders.
-	rm -rf .venv .demo .replay
+clean: ## Remove the environment that was made here.
+	rm -rf .venv

@@ -30,7 +30,7 @@ from tasks.virtual import sleepers
 
 SAMPLES = Path(gendan.__file__).parent / "samples"
 USUAL_PORT = 4200
-PACE = 1.3
+PACE = 1.8
 """Seconds that a day on which something happens lasts at least, so that a person can watch."""
 
 
