@@ -180,7 +180,8 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
                 await mend(self.client, order, stuck=False)
         except Exception as error:
             self._logger.warning("Order %s could not be woken, it is tried again: %s", order.order_no, error)
-            await let_go([order.order_no])
+            with contextlib.suppress(Unavailable):  # an error here would end the worker; the watch finds the order
+                await let_go([order.order_no])
         finally:
             self._give_place_back(order.flow_run_id)
 
