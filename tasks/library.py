@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import models
+from models.customs import Letter
 from models.errors import LibraryError, NoTemplateFits
 from models.ladder import Ladder
 from models.names import Language
-from models.party import Party, Person
+from models.order import OrderKind
+from models.party import Customer, Party, Person
 from models.template import Template
 from models.workdays import Calendar
-from tasks.library_entries import read_calendars, read_catalogued, read_ladder, read_party, read_template
+from tasks.library_calendars import read_calendars
+from tasks.library_customs import read_letters
+from tasks.library_entries import read_catalogue, read_customer, read_ladder, read_party, read_template
 from tasks.marked_yaml import Marked, did_you_mean, read_marked
 
 FOLDER = "GENDAN_LIBRARY"
 BUNDLED = Path(models.__file__).parent / "library"
 
-LISTS = ("milestones", "parties", "people")
+LISTS = ("milestones", "parties", "people", "customers", "customs")
 """Read from one file each: a mapping of codes to entries."""
 SHELVES = ("calendars", "ladders", "templates")
 """Read from a folder each: one file for each code."""
@@ -38,6 +42,17 @@ class Library:
     calendars: Mapping[str, Calendar]
     parties: Mapping[str, Party]
     people: Mapping[str, Person]
+    customers: Mapping[str, Customer]
+    letters: Mapping[str, Letter]
+
+    @property
+    def usual_calendars(self) -> dict[str, str]:
+        """The codes of the calendars that the parties work by, by party."""
+        return {code: party.calendar for code, party in self.parties.items()}
+
+    def customer(self, written: str) -> Customer | None:
+        """Return the customer whose code or name an order gives as `written`; `None` where nothing is known of him."""
+        return _customer(self.customers, written)
 
     def languages(self, code: str) -> tuple[Language, ...]:
         """Return the languages in which a role or person is written to, the first one first."""
@@ -64,7 +79,7 @@ def load_library(folder: Path | None = None) -> Library:
     Read the bundled library, and lay the files in `folder` over it.
 
     `folder` is arranged like the bundled one. What it holds is added, or takes the place of what has the same
-    code: a whole template, ladder or calendar, one milestone, party or person.
+    code: a whole template, ladder or calendar, one milestone, party, person, customer or customs letter.
 
     Raises LibraryError, with file and line, for the first mistake.
     """
@@ -74,13 +89,14 @@ def load_library(folder: Path | None = None) -> Library:
     over = {kind: _laid_over([layer[kind] for layer in layers]) for kind in LISTS + SHELVES}
     calendars = read_calendars([layer["calendars"] for layer in layers])
     parties = {code: read_party(code, marked, calendars) for code, marked in over["parties"].items()}
-    catalogue = {code: read_catalogued(marked, parties) for code, marked in over["milestones"].items()}
+    customers = {code: read_customer(code, marked, calendars) for code, marked in over["customers"].items()}
+    catalogue = read_catalogue(over["milestones"], parties)
     ladders = {code: read_ladder(marked, parties) for code, marked in over["ladders"].items()}
     templates = {
         code: read_template(marked, catalogue, parties, calendars, ladders)
         for code, marked in over["templates"].items()
     }
-    _chosen_from_differ(templates, over["templates"])
+    _chosen_from_differ(templates, over["templates"], customers)
     people = {code: marked.read_as(Person, code=code) for code, marked in over["people"].items()}
     return Library(
         templates=dict(sorted(templates.items())),
@@ -88,39 +104,93 @@ def load_library(folder: Path | None = None) -> Library:
         calendars=calendars,
         parties=parties,
         people=people,
+        customers=customers,
+        letters=read_letters(over["customs"]),
     )
 
 
-def choose_template(library: Library, code: str, lead_days: int | None) -> Template:
+def choose_template(
+    library: Library,
+    code: str,
+    lead_days: int | None,
+    *,
+    customer: str = "",
+    kind: OrderKind = OrderKind.EXPORT,
+) -> Template:
     """
-    Return the template called `code`; for an empty code the one that suits the order's lead time.
+    Return the template called `code`; for an empty code the one that suits the customer and the lead time.
 
-    That is the one with the largest `chosen_from` that is not longer than `lead_days`, the calendar days from
-    order to ETD. Raises NoTemplateFits where there is none: an order is not left without a plan in silence.
+    The customer's own templates come first, then the general ones. Among these it is the one with the largest
+    `chosen_from` that is not longer than `lead_days`, the calendar days from order to ETD (a prospect may be without).
+    `customer` is a code or name as the order gives it. Only templates of this `kind` are chosen. Raises
+    NoTemplateFits where there is none: an order is not left without a plan in silence.
     """
-    known = ", ".join(library.templates)
+    of_kind = {name: template for name, template in library.templates.items() if template.kind is kind}
+    known = ", ".join(of_kind) or "none"
     code = code.strip()
     if code:
-        if code not in library.templates:
-            raise NoTemplateFits(
-                f"There is no template {code!r}{did_you_mean(code, library.templates)}. There are: {known}. "
-                "Name one of them, or put the template into your own library."
-            )
-        return library.templates[code]
-    chosen = [(t.chosen_from, t) for t in library.templates.values() if t.chosen_from is not None]
-    chosen.sort(key=lambda pair: pair[0])
+        return _named(library, code, kind, known)
+    if lead_days is None and kind is OrderKind.PROSPECT:
+        lead_days = 0
     if lead_days is None:
         raise NoTemplateFits(
             f"Without an ETD there is no lead time to choose a template by. Name the order's template: {known}."
         )
-    fitting = [template for chosen_from, template in chosen if chosen_from <= lead_days]
-    if not fitting:
-        offered = ", ".join(f"{template.code} from {chosen_from} days" for chosen_from, template in chosen) or "none"
+    general = [template for template in of_kind.values() if not template.customers]
+    for templates in (_of_customer(library, of_kind.values(), customer), general):
+        fitting = [t for t in templates if t.chosen_from is not None and t.chosen_from <= lead_days]
+        if fitting:
+            return max(fitting, key=_lead)
+    raise NoTemplateFits(
+        f"No template fits a lead time of {lead_days} days. Chosen by lead time: {_offer(of_kind.values())}. "
+        f"Name the order's template: {known}."
+    )
+
+
+def _named(library: Library, code: str, kind: OrderKind, known: str) -> Template:
+    template = library.templates.get(code)
+    if template is None:
         raise NoTemplateFits(
-            f"No template fits a lead time of {lead_days} days. Chosen by lead time: {offered}. "
-            f"Name the order's template: {known}."
+            f"There is no template {code!r}{did_you_mean(code, library.templates)}. There are: {known}. "
+            "Name one of them, or put the template into your own library."
         )
-    return fitting[-1]
+    if template.kind is not kind:
+        raise NoTemplateFits(
+            f"Template {code} is of the kind {template.kind}, and this is of the kind {kind}. Of that kind there are: "
+            f"{known}."
+        )
+    return template
+
+
+def _of_customer(library: Library, templates: Iterable[Template], customer: str) -> list[Template]:
+    if not customer.strip():
+        return []
+    who = _who(library.customers, customer)
+    return [t for t in templates if any(_who(library.customers, named) == who for named in t.customers)]
+
+
+def _offer(templates: Iterable[Template]) -> str:
+    offered = sorted((t for t in templates if t.chosen_from is not None), key=_lead)
+    return ", ".join(f"{t.code} from {t.chosen_from} days{_for_whom(t)}" for t in offered) or "none"
+
+
+def _for_whom(template: Template) -> str:
+    return f" (for {', '.join(template.customers)})" if template.customers else ""
+
+
+def _lead(template: Template) -> int:
+    return template.chosen_from or 0
+
+
+def _customer(customers: Mapping[str, Customer], written: str) -> Customer | None:
+    written = written.strip()
+    return customers.get(written) or next((known for known in customers.values() if known.is_called(written)), None)
+
+
+def _who(customers: Mapping[str, Customer], written: str) -> str:
+    """Return what tells one customer from another, however he is written."""
+    known = _customer(customers, written)
+    return known.code if known is not None else written.strip().casefold()
 
 
 def _laid_over(layers: Sequence[Mapping[str, Marked]]) -> dict[str, Marked]:
@@ -177,12 +247,19 @@ def _coded(kind: str, marked: Marked) -> Iterator[tuple[str, Marked]]:
         yield code, entry
 
 
-def _chosen_from_differ(templates: Mapping[str, Template], marked: Mapping[str, Marked]) -> None:
-    taken: dict[int, str] = {}
+def _chosen_from_differ(
+    templates: Mapping[str, Template], marked: Mapping[str, Marked], customers: Mapping[str, Customer]
+) -> None:
+    """Refuse two templates that the same lead time chooses for one customer, or for everybody."""
+    taken: dict[tuple[OrderKind, int, str], str] = {}
     for code, template in templates.items():
-        if template.chosen_from is not None:
-            other = taken.setdefault(template.chosen_from, code)
+        if template.chosen_from is None:
+            continue
+        for named in template.customers or ("",):
+            other = taken.setdefault((template.kind, template.chosen_from, _who(customers, named)), code)
             if other != code:
                 raise marked[code].mistake(
-                    f"{template.chosen_from} days choose {other} already; give another number, or null", "chosen_from"
+                    f"{template.chosen_from} days choose {other} already{f' for {named}' if named else ''}; "
+                    "give another number, or null",
+                    "chosen_from",
                 )

@@ -1,56 +1,58 @@
-"""The entries of the library: a calendar, party, ladder or template made from what its file says, or refused there."""
+"""The entries of the library: a party, ladder or template made from what its file says, or refused there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, time
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from models.ladder import Ladder
-from models.milestone import Milestone, Stage
+from models.milestone import Milestone, Rounds, Stage, Takes
 from models.names import Name
-from models.party import Party
+from models.party import Customer, Party
 from models.template import Template, TemplateMistake
 from models.workdays import Calendar
 from tasks.marked_yaml import Marked, did_you_mean
 
+_CUTOFF = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 
-class StatedCalendar(BaseModel):
-    """What one calendar file states; the rest comes from the calendar that it is like."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def _likely_and_pessimistic(stated: Any) -> Any:
+    match stated:
+        case str():
+            return {"likely": stated, "pessimistic": stated}
+        case [likely, pessimistic]:
+            return {"likely": likely, "pessimistic": pessimistic}
+        case list():
+            raise ValueError("takes should be one number of working days, or two: likely and pessimistic, as in [3, 5]")
+    return stated
 
-    code: str = Field(min_length=1)
-    like: str | None = None
-    name: Name | None = None
-    zone: str | None = None
-    weekend: frozenset[Annotated[int, Field(ge=1, le=7)]] | None = None
-    opens: time | None = None
-    closes: time | None = None
-    holidays: frozenset[date] = frozenset()
-    workdays: frozenset[date] = frozenset()
-    published: frozenset[int] | None = None
 
-    @field_validator("zone")
-    @classmethod
-    def _zone_exists(cls, zone: str | None) -> str | None:
-        if zone is not None:
-            try:
-                ZoneInfo(zone)
-            except (KeyError, ValueError, OSError):
-                raise ValueError(f"there is no time zone {zone!r}; it should be one such as Asia/Shanghai") from None
-        return zone
+def _code_of_a_deadline(cutoff: str) -> str:
+    if cutoff and not _CUTOFF.fullmatch(cutoff):
+        raise ValueError(f"cutoff should be the code of a deadline on the booking, such as SI or CY, not {cutoff!r}")
+    return cutoff
+
+
+StatedTakes = Annotated[Takes, BeforeValidator(_likely_and_pessimistic)]
+"""`3`, or `[3, 5]`: likely and pessimistic."""
+Cutoff = Annotated[str, AfterValidator(_code_of_a_deadline)]
+
+
+class StatedRounds(Rounds):
+    """The rounds of a milestone, as a file states them; without `takes` the next attempt takes as long as the first."""
+
+    takes: StatedTakes = Takes()
 
 
 class Catalogued(BaseModel):
     """
     What the catalogue says of a milestone, whichever template it stands in.
 
-    `awaited` is what a badge says in English. `evidence`, `stall` and `cutoff` are for people: what closes the
-    step, why it stands still, and the outside deadline that it must meet.
+    `awaited` is what a badge says in English. `evidence` and `stall` are for people: what closes the step, and why
+    it stands still. The other fields are those of Milestone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,9 +64,11 @@ class Catalogued(BaseModel):
     accountable: str
     waiting_on: tuple[str, ...]
     awaited: str = ""
-    evidence: str = ""
-    stall: str = ""
-    cutoff: str = ""
+    evidence: Name | None = None
+    stall: Name | None = None
+    cutoff: Cutoff = ""
+    takes: StatedTakes = Takes()
+    rounds: StatedRounds | None = None
 
 
 class TemplateLine(Catalogued):
@@ -75,60 +79,8 @@ class TemplateLine(Catalogued):
     after: tuple[str, ...] = ()
     optional: bool = False
     counted: bool = False
+    complete_at: float = Field(default=100, gt=0, le=100)
     calendar: str | None = None
-
-
-def read_calendars(layers: Sequence[Mapping[str, Marked]]) -> dict[str, Calendar]:
-    """Return the calendars of all layers, the upper ones over the lower. Raises LibraryError."""
-    tops = {code: level for level, layer in enumerate(layers) for code in layer}
-    calendars: dict[str, Calendar] = {}
-    for code, level in tops.items():
-        marked = layers[level][code]
-        try:
-            calendar = Calendar.model_validate(_calendar_fields(code, level, layers, tops, ()))
-        except ValidationError as error:
-            raise marked.refusal(error, Calendar) from None
-        if calendar.opens >= calendar.closes:
-            raise marked.mistake(f"closes at {calendar.closes:%H:%M}, but opens at {calendar.opens:%H:%M}", "closes")
-        calendars[code] = calendar
-    return calendars
-
-
-def _calendar_fields(
-    code: str, level: int, layers: Sequence[Mapping[str, Marked]], tops: Mapping[str, int], way: tuple[str, ...]
-) -> dict[str, Any]:
-    """
-    Return a calendar's fields, with those of the calendar it is like.
-
-    Holidays, make-up days and published years add to each other, and what the nearer file says of a day wins:
-    a factory adds the weeks it closes, a house adds the notice of a year. Every other field takes the place.
-    """
-    marked = layers[level][code]
-    stated = marked.read_as(StatedCalendar)
-    both = stated.holidays & stated.workdays
-    if both:
-        raise marked.mistake(f"{min(both)} stands under holidays and under workdays", "workdays")
-    fields = stated.model_dump(exclude_unset=True, exclude={"like"})
-    if stated.like is None:
-        return fields
-    # A calendar that is like its own code stands over the one of that code beneath it.
-    beneath = level - 1 if stated.like == code else tops.get(stated.like, -1)
-    while beneath >= 0 and stated.like not in layers[beneath]:
-        beneath -= 1
-    if beneath < 0:
-        raise marked.mistake(
-            f"there is no calendar {stated.like!r} to be like{did_you_mean(stated.like, tops)}", "like"
-        )
-    step = f"{code} {level}"
-    if step in way:
-        raise marked.mistake(f"{code} is like {stated.like}, which in the end is like {code}", "like")
-    base = _calendar_fields(stated.like, beneath, layers, tops, (*way, step))
-    merged = {**base, **fields}
-    merged["holidays"] = (base.get("holidays", frozenset()) - stated.workdays) | stated.holidays
-    merged["workdays"] = (base.get("workdays", frozenset()) - stated.holidays) | stated.workdays
-    if stated.published is not None and base.get("published") is not None:
-        merged["published"] = base["published"] | stated.published
-    return merged
 
 
 def read_party(code: str, marked: Marked, calendars: Mapping[str, Calendar]) -> Party:
@@ -138,10 +90,24 @@ def read_party(code: str, marked: Marked, calendars: Mapping[str, Calendar]) -> 
     return party
 
 
-def read_catalogued(marked: Marked, parties: Mapping[str, Party]) -> Catalogued:
-    """Return an entry of the milestone catalogue. Raises LibraryError."""
+def read_customer(code: str, marked: Marked, calendars: Mapping[str, Calendar]) -> Customer:
+    """Return a customer. Raises LibraryError."""
+    customer = marked.read_as(Customer, code=code)
+    if customer.calendar:
+        _must_be_known(marked, "calendar", customer.calendar, calendars, "calendar")
+    return customer
+
+
+def read_catalogue(entries: Mapping[str, Marked], parties: Mapping[str, Party]) -> dict[str, Catalogued]:
+    """Return the milestone catalogue. Raises LibraryError."""
+    return {code: _catalogued(marked, entries, parties) for code, marked in entries.items()}
+
+
+def _catalogued(marked: Marked, codes: Collection[str], parties: Mapping[str, Party]) -> Catalogued:
     entry = marked.read_as(Catalogued)
     _parties_are_known(marked, entry, parties)
+    for position, code in enumerate(entry.rounds.reopens if entry.rounds else ()):
+        _must_be_known(marked, "milestone", code, codes, "rounds", "reopens", position)
     return entry
 
 
@@ -180,7 +146,8 @@ def read_template(
     """
     Return an order template, its milestones filled in from the catalogue. Raises LibraryError.
 
-    A milestone that states no calendar is due on the days of the first party it waits on.
+    A milestone that states no calendar is due on the days of the first party it waits on. Of the milestones that the
+    catalogue lets a failure reopen, those that stand in this template count.
     """
     head = marked.mapping()
     if "milestones" not in head:
@@ -191,8 +158,13 @@ def read_template(
     ladder = head.get("ladder")
     if isinstance(ladder, str):
         _must_be_known(marked, "ladder", ladder, ladders, "ladder")
-    lines = marked.entry("milestones").items()
-    milestones = tuple(_milestone(line, str(home), catalogue, parties, calendars) for line in lines)
+    lines = tuple(marked.entry("milestones").items())
+    steps = [_step(line, catalogue, parties, calendars) for line in lines]
+    codes = {step.code for step in steps}
+    milestones = tuple(
+        _milestone(step, _rounds(step, codes, own="rounds" in line.mapping()), str(home), parties)
+        for line, step in zip(lines, steps, strict=True)
+    )
     try:
         return Template.model_validate({**head, "milestones": milestones})
     except ValidationError as error:
@@ -206,16 +178,13 @@ def _place_of(mistake: TemplateMistake, milestones: Sequence[Milestone]) -> tupl
     places = [n for n, milestone in enumerate(milestones) if milestone.code == mistake.milestone]
     if places:
         return ("milestones", places[-1])  # of two with one code, the later one is the mistake
-    return (str(mistake).partition(":")[0],)  # a field of the template's head: the mistake begins with its name
+    # A field of the template's head, or one of its entries: the mistake begins with its name.
+    return tuple(str(mistake).partition(":")[0].split(".", 1))
 
 
-def _milestone(
-    line: Marked,
-    home: str,
-    catalogue: Mapping[str, Catalogued],
-    parties: Mapping[str, Party],
-    calendars: Mapping[str, Calendar],
-) -> Milestone:
+def _step(
+    line: Marked, catalogue: Mapping[str, Catalogued], parties: Mapping[str, Party], calendars: Mapping[str, Calendar]
+) -> TemplateLine:
     stated = line.mapping()
     code = stated.get("code")
     if not isinstance(code, str):
@@ -227,13 +196,29 @@ def _milestone(
             "or state its en, zh_hans, zh_hant, stage, accountable and waiting_on here",
             "code",
         )
-    known = entry.model_dump() if entry else {}
+    known = entry.model_dump(exclude_unset=True) if entry else {}
     if "en" in stated:
         known.pop("awaited", None)  # it spoke of the catalogue's name
     step = line.read_as(TemplateLine, **{**known, **stated})
     _parties_are_known(line, step, parties)
     if step.calendar is not None:
         _must_be_known(line, "calendar", step.calendar, calendars, "calendar")
+    return step
+
+
+def _rounds(step: TemplateLine, codes: Collection[str], *, own: bool) -> Rounds | None:
+    """Return the rounds of a step. Only those that the template's own line states may name what is not there."""
+    stated = step.rounds
+    if stated is None:
+        return None
+    return Rounds(
+        at_most=stated.at_most,
+        reopens=stated.reopens if own else tuple(code for code in stated.reopens if code in codes),
+        takes=stated.takes if "takes" in stated.model_fields_set else step.takes,
+    )
+
+
+def _milestone(step: TemplateLine, rounds: Rounds | None, home: str, parties: Mapping[str, Party]) -> Milestone:
     return Milestone(
         code=step.code,
         name=Name(en=step.en, zh_hans=step.zh_hans, zh_hant=step.zh_hant),
@@ -244,8 +229,14 @@ def _milestone(
         after=step.after,
         optional=step.optional,
         counted=step.counted,
+        complete_at=step.complete_at,
         awaited=step.awaited,
         calendar=step.calendar or (parties[step.waiting_on[0]].calendar if step.waiting_on else home),
+        takes=step.takes,
+        cutoff=step.cutoff,
+        evidence=step.evidence,
+        stall=step.stall,
+        rounds=rounds,
     )
 
 

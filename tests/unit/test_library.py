@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
 
-from models.errors import LibraryError, NoTemplateFits
-from models.milestone import Stage
-from models.names import Language
-from tasks.library import BUNDLED, Library, choose_template, load_library
-from tasks.marked_yaml import read_marked
+from models.customs import CustomsState
+from models.errors import LibraryError
+from models.milestone import Rounds, Stage, Takes
+from models.names import Language, Name
+from tasks.library import load_library
 
 BUNDLE = load_library()
 Write = Callable[[str, str | bytes], Path]
@@ -49,18 +49,21 @@ def test_the_bundled_library_has_the_templates_of_the_trade() -> None:
         "AFS": 45,
         "EAD": 7,
         "HCL": None,
+        "PROSPECT": 0,
         "container-export": None,
     }
     assert {code: len(t.milestones) for code, t in BUNDLE.templates.items()} == {
         "AFS": 53,
         "EAD": 26,
         "HCL": 52,
+        "PROSPECT": 8,
         "container-export": 9,
     }
     assert {code: t.departure for code, t in BUNDLE.templates.items()} == {
         "AFS": "DEPARTED",
         "EAD": "UPLIFT",
         "HCL": "DEPARTED",
+        "PROSPECT": "CONTRACT",
         "container-export": "DEPARTED",
     }
 
@@ -94,24 +97,6 @@ def test_every_party_and_calendar_of_a_bundled_template_is_known(code: str) -> N
         assert milestone.calendar in BUNDLE.calendars
 
 
-def test_the_catalogue_holds_79_milestones_and_each_has_three_names() -> None:
-    entries = read_marked(BUNDLED / "milestones.yaml").mapping()
-
-    assert len(entries) == 79
-    assert all(entry["en"] and entry["zh_hans"] and entry["zh_hant"] for entry in entries.values())
-
-
-# Characters that machine conversion leaves or makes, and that no traditional text of the trade has.
-@pytest.mark.parametrize("wrong", ["籤", "单", "报", "关", "舱", "装", "厂", "样", "验", "货", "证", "后", "发"])
-def test_no_traditional_name_has_a_simplified_or_misconverted_character(wrong: str) -> None:
-    names = [milestone.name for template in BUNDLE.templates.values() for milestone in template.milestones]
-    names += [party.name for party in BUNDLE.parties.values()]
-    names += [calendar.name for calendar in BUNDLE.calendars.values()]
-    names += [rung.asks for ladder in BUNDLE.ladders.values() for rung in ladder.rungs]
-
-    assert [name.zh_hant for name in names if wrong in name.zh_hant] == []
-
-
 def test_the_standard_ladder_climbs_from_the_merchandiser_to_the_general_manager() -> None:
     ladder = BUNDLE.ladders["standard"]
 
@@ -130,7 +115,22 @@ def test_a_milestone_is_due_on_the_days_of_the_first_party_it_waits_on() -> None
     assert milestones["LABDIP_APP"].calendar == "mon-fri"  # a buyer abroad
     assert milestones["SEW_END"].calendar == "cn-factory"  # the workshop
     assert milestones["BL_DRAFT"].calendar == "mon-fri"  # BUYER before FWD
-    assert milestones["CUS_REL"].calendar == "every-day"  # customs
+    assert milestones["CUS_REL"].calendar == "cn-customs"
+    assert milestones["GATE_IN"].calendar == "port"  # the template's own: a closed port stops the trucks
+    assert BUNDLE.templates["HCL"].by_code["LC_PRESENT"].calendar == "cn-bank"  # of the bank, not of who presents
+
+
+def test_the_usual_calendars_are_those_of_the_parties() -> None:
+    usual = BUNDLE.usual_calendars
+
+    assert usual.keys() == BUNDLE.parties.keys()
+    assert {party: usual[party] for party in ("FACTORY", "PORT", "BANK", "CUSTOMS", "BUYER")} == {
+        "FACTORY": "cn-factory",
+        "PORT": "port",
+        "BANK": "cn-bank",
+        "CUSTOMS": "cn-customs",
+        "BUYER": "mon-fri",
+    }
 
 
 @pytest.mark.parametrize(
@@ -198,13 +198,60 @@ def test_a_house_replaces_one_milestone_of_the_catalogue_and_every_template_foll
 def test_a_template_line_overrides_any_field_of_the_catalogue(write: Write) -> None:
     line = (
         "{code: DEPARTED, offset: 0, en: Train left, zh_hans: 火车, zh_hant: 火車, stage: booking, "
-        "accountable: MER, waiting_on: [TRUCKER, FWD], calendar: mon-fri, evidence: CIM note}"
+        "accountable: MER, waiting_on: [TRUCKER, FWD], calendar: mon-fri, counted: true, complete_at: 95, "
+        "cutoff: RAIL, takes: [2, 4], rounds: {takes: 3}, stall: null, "
+        "evidence: {en: CIM note, zh_hans: 运单, zh_hant: 運單}}"
     )
 
     milestone = load_library(write("templates/rail.yaml", a_template(line))).templates["MINE"].by_code["DEPARTED"]
 
     assert (milestone.name.en, milestone.stage, milestone.accountable) == ("Train left", Stage.BOOKING, "MER")
     assert (milestone.waiting_on, milestone.calendar) == (("TRUCKER", "FWD"), "mon-fri")
+    assert (milestone.counted, milestone.complete_at, milestone.cutoff) == (True, 95, "RAIL")
+    assert milestone.takes == Takes(likely=2, pessimistic=4)
+    assert milestone.rounds == Rounds(takes=Takes(likely=3, pessimistic=3))
+    assert (milestone.evidence, milestone.stall) == (Name(en="CIM note", zh_hans="运单", zh_hant="運單"), None)
+
+
+def test_a_next_attempt_takes_as_long_as_the_first_where_nothing_else_is_said(write: Write) -> None:
+    line = "{code: DEPARTED, offset: 0, takes: [2, 4], rounds: {at_most: 5}}"
+
+    milestone = load_library(write("templates/a.yaml", a_template(line))).templates["MINE"].by_code["DEPARTED"]
+
+    assert milestone.rounds == Rounds(at_most=5, takes=Takes(likely=2, pessimistic=4))
+
+
+def test_a_template_line_may_say_that_a_step_cannot_fail(write: Write) -> None:
+    lines = ("{code: ONBOARD, offset: 0, rounds: null}", "{code: DEPARTED, offset: 0}")
+
+    assert (
+        load_library(write("templates/a.yaml", a_template(*lines))).templates["MINE"].by_code["ONBOARD"].rounds is None
+    )
+
+
+def test_a_house_names_its_customers_with_their_calendar_and_tolerance(write: Write) -> None:
+    library = load_library(
+        write(
+            "customers.yaml", "ACME: {name: Acme Outdoor Inc., calendar: us-office, tolerance: -3/+5}\nB: {name: B}\n"
+        )
+    )
+
+    for written in ("ACME", "acme", " Acme Outdoor Inc. ", "acme outdoor inc."):
+        customer = library.customer(written)
+        assert customer is not None
+        assert (customer.code, customer.calendar, customer.tolerance) == ("ACME", "us-office", "-3/+5")
+    assert library.customer("Acme Indoor") is None
+    assert (library.customers["B"].calendar, library.customers["B"].tolerance) == ("", "")
+    assert BUNDLE.customers == {}
+
+
+def test_a_house_says_what_a_customs_letter_of_its_broker_means(write: Write) -> None:
+    folder = write("customs.yaml", "'G': {state: INSPECTION, name: {en: Check, zh_hans: 查验, zh_hant: 查驗}}\n")
+
+    letters = load_library(folder).letters
+
+    assert (BUNDLE.letters["G"].state, letters["G"].state) == (CustomsState.AUDITED, CustomsState.INSPECTION)
+    assert letters.keys() == BUNDLE.letters.keys()
 
 
 def test_a_template_line_with_another_name_is_awaited_by_that_name(write: Write) -> None:
@@ -227,32 +274,86 @@ def test_a_template_may_name_a_milestone_that_no_catalogue_has(write: Write) -> 
 
 
 def test_a_calendar_like_another_takes_what_it_does_not_state() -> None:
-    office, factory = BUNDLE.calendars["cn-office"], BUNDLE.calendars["cn-factory"]
+    office, bank = BUNDLE.calendars["cn-office"], BUNDLE.calendars["cn-bank"]
 
-    assert factory.weekend == {7}
-    assert (factory.zone, factory.opens, factory.holidays, factory.workdays, factory.published) == (
-        office.zone,
-        office.opens,
-        office.holidays,
-        office.workdays,
-        office.published,
-    )
+    assert (bank.code, bank.closes) == ("cn-bank", time(17))
+    assert bank == office.model_copy(update={"code": "cn-bank", "name": bank.name, "closes": time(17)})
+    assert BUNDLE.calendars["cn-factory"].weekend == {7}
+
+
+A_NOTICE = (
+    "code: cn-office\nlike: cn-office\npublished: [2027]\n"
+    "holidays: [2027-02-08, 2027-02-09, 2027-02-10, 2027-02-11, 2027-02-12]\nworkdays: [2027-02-28, 2027-03-07]\n"
+)
 
 
 def test_a_house_adds_the_notice_of_a_new_year_and_the_factory_follows(write: Write) -> None:
-    folder = write(
-        "calendars/notice-2027.yaml",
-        "code: cn-office\nlike: cn-office\npublished: [2027]\nholidays: [2027-02-12]\nworkdays: [2027-02-14]\n",
-    )
+    calendars = load_library(write("calendars/notice-2027.yaml", A_NOTICE)).calendars
 
-    calendars = load_library(folder).calendars
+    for code in ("cn-office", "cn-factory", "cn-bank", "cn-customs"):
+        calendar = calendars[code]
+        assert not calendar.is_provisional(date(2027, 3, 1))
+        assert not calendar.is_workday(date(2027, 2, 12))
+        assert calendar.is_workday(date(2027, 2, 28))  # a Sunday
+        assert calendar.is_workday(date(2027, 4, 5))  # Qingming: the notice says nothing of it, and no estimate is left
+        assert not calendar.is_provisional(date(2026, 3, 1))
+        assert max(calendar.estimated).year == 2033  # one year further than before
+
+
+def test_a_notice_in_a_file_makes_the_same_days_as_one_that_is_loaded(write: Write) -> None:
+    read = load_library(write("calendars/notice-2027.yaml", A_NOTICE)).calendars
+    holidays = [date(2027, 2, n) for n in range(8, 13)]
+    first = date(2026, 12, 1)
 
     for code in ("cn-office", "cn-factory"):
-        assert not calendars[code].is_provisional(date(2027, 3, 1))
-        assert not calendars[code].is_workday(date(2027, 2, 12))
-        assert calendars[code].is_workday(date(2027, 2, 14))  # a Sunday
-        assert not calendars[code].is_workday(date(2027, 2, 5))  # the estimate stands
-        assert not calendars[code].is_provisional(date(2026, 3, 1))
+        loaded = BUNDLE.calendars[code].with_list(2027, holidays, [date(2027, 2, 28), date(2027, 3, 7)])
+        assert loaded.published == read[code].published
+        for n in range(430):
+            day = first + timedelta(days=n)
+            assert loaded.is_workday(day) == read[code].is_workday(day), f"{code} {day}"
+
+
+def test_a_house_closes_its_factory_for_days_and_slows_it_down_for_others(write: Write) -> None:
+    folder = write(
+        "calendars/mill.yaml",
+        "code: mill\nlike: cn-factory\nspring_festival: null\n"
+        "closed: [{from: 2027-01-28, to: 2027-02-20}, {from: 2027-08-02, to: 2027-08-02}]\n"
+        "capacity:\n- {from: 2027-02-21, to: 2027-03-06, factor: 0.5}\n",
+    )
+
+    mill = load_library(folder).calendars["mill"]
+
+    assert mill.count_workdays(date(2027, 1, 27), date(2027, 2, 20)) == 0
+    assert not mill.is_workday(date(2027, 8, 2))
+    assert mill.is_workday(date(2027, 8, 3))
+    assert mill.is_workday(date(2026, 2, 14))  # a make-up Saturday: without the weeks around the festival it is worked
+    assert {factor for day, factor in mill.capacity.items()} == {0.5}
+    assert (min(mill.capacity), max(mill.capacity)) == (date(2027, 2, 21), date(2027, 3, 6))
+
+
+def test_a_house_says_otherwise_when_its_factory_is_closed_around_the_spring_festival(write: Write) -> None:
+    folder = write(
+        "calendars/factory.yaml",
+        "code: cn-factory\nlike: cn-factory\nworkdays: [2027-02-06]\n"
+        "spring_festival: {closed: [0, 3], slow: [{from: 4, to: 4, factor: 0.25}]}\n"
+        "capacity: [{from: 2027-02-10, to: 2027-02-11, factor: 0.9}]\n",
+    )
+
+    factory = load_library(folder).calendars["cn-factory"]
+
+    assert [n for n in range(4, 14) if factory.is_workday(date(2027, 2, n))] == [4, 6, 10, 11, 12, 13]  # 5: the eve
+    assert factory.capacity[date(2027, 2, 10)] == 0.9  # day 4 of this year; of other years the rule holds
+    assert factory.capacity[date(2026, 2, 21)] == 0.25
+    assert date(2027, 1, 29) not in factory.capacity
+
+
+def test_a_calendar_like_that_of_a_country_may_be_of_another(write: Write) -> None:
+    folder = write("calendars/ca.yaml", "code: ca-office\nlike: us-office\nzone: America/Toronto\ncountry: CA-ON\n")
+
+    toronto = load_library(folder).calendars["ca-office"]
+
+    assert not toronto.is_workday(date(2027, 7, 1))  # Canada Day
+    assert toronto.is_workday(date(2026, 11, 26))  # Thanksgiving is in October there
 
 
 def test_what_a_nearer_calendar_says_of_a_day_wins(write: Write) -> None:
@@ -320,6 +421,24 @@ MISTAKES = {
         a_template("{code: DEPARTED, offset: 0}").replace("chosen_from: null", "chosen_from: soon"),
         7,
         "chosen_from should be a whole number, not 'soon'",
+    ),
+    "depth unknown": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0}", head="depths:\n  on-board: DEPARTED\n  money: PAID\n"),
+        10,
+        "depths.money: PAID is not one of the milestones",
+    ),
+    "unknown kind": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0}", head="kind: import\n"),
+        8,
+        "kind should be 'export' or 'prospect', not 'import'",
+    ),
+    "sails every never": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0}", head="sails_every: 0\n"),
+        8,
+        "sails_every should be greater than or equal to 1",
     ),
     "chosen_from taken": (
         "templates/a.yaml",
@@ -401,6 +520,48 @@ MISTAKES = {
         9,
         "there is no calendar 'moon'",
     ),
+    "reopens what it has not": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0, rounds: {reopens: [CUS_REL]}}"),
+        9,
+        "DEPARTED reopens CUS_REL, which is not here",
+    ),
+    "pessimistic before likely": (
+        "templates/a.yaml",
+        a_template("code: DEPARTED\n    offset: 0\n    takes: [5, 3]"),
+        11,
+        "pessimistic is shorter than likely",
+    ),
+    "takes three numbers": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0, takes: [1, 2, 3]}"),
+        9,
+        "takes should be one number of working days, or two: likely and pessimistic",
+    ),
+    "takes some time": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0, takes: a while}"),
+        9,
+        "takes should be a valid number, unable to parse string as a number, not 'a while'",
+    ),
+    "takes less than nothing": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0, takes: -1}"),
+        9,
+        "takes should be greater than or equal to 0, not '-1'",
+    ),
+    "no round at all": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0, rounds: {at_most: 0}}"),
+        9,
+        "rounds.at_most should be greater than or equal to 1",
+    ),
+    "complete before it begins": (
+        "templates/a.yaml",
+        a_template("{code: DEPARTED, offset: 0, counted: true, complete_at: 0}"),
+        9,
+        "complete_at should be greater than 0",
+    ),
     "unknown party": (
         "templates/a.yaml",
         a_template("{code: DEPARTED, offset: 0, waiting_on: [CARIER]}"),
@@ -427,6 +588,27 @@ MISTAKES = {
         9,
         "there is no party 'ME'",
     ),
+    "catalogue entry reopening nothing known": (
+        "milestones.yaml",
+        "X:\n  en: X\n  zh_hans: X\n  zh_hant: X\n  stage: loading\n  accountable: MER\n  waiting_on: [MER]\n"
+        "  rounds:\n    reopens:\n    - CUS_REL\n    - CUS_RELL\n",
+        11,
+        "there is no milestone 'CUS_RELL' (did you mean 'CUS_REL'?)",
+    ),
+    "catalogue entry with prose for a cutoff": (
+        "milestones.yaml",
+        "X:\n  en: X\n  zh_hans: X\n  zh_hant: X\n  stage: loading\n  accountable: MER\n  waiting_on: [MER]\n"
+        "  cutoff: before noon\n",
+        8,
+        "cutoff should be the code of a deadline on the booking, such as SI or CY, not 'before noon'",
+    ),
+    "catalogue entry with evidence in one language": (
+        "milestones.yaml",
+        "X:\n  en: X\n  zh_hans: X\n  zh_hant: X\n  stage: loading\n  accountable: MER\n  waiting_on: [MER]\n"
+        "  evidence: a photo\n",
+        8,
+        "evidence should be a mapping",
+    ),
     "catalogue entry with a code": ("milestones.yaml", "X:\n  en: X\n  code: Y\n", 3, "X is the code already"),
     "party without a calendar": (
         "parties.yaml",
@@ -445,6 +627,31 @@ MISTAKES = {
         "X:\n  name: {en: X, zh_hans: X, zh_hant: X}\n  internal: perhaps\n  calendar: cn-office\n",
         3,
         "internal should be true or false, not 'perhaps'",
+    ),
+    "customer with an unknown calendar": (
+        "customers.yaml",
+        "ACME:\n  name: Acme\n  calendar: us-offices\n",
+        3,
+        "there is no calendar 'us-offices' (did you mean 'us-office'?)",
+    ),
+    "customer with half a tolerance": (
+        "customers.yaml",
+        "ACME:\n  name: Acme\n  tolerance: -3\n",
+        3,
+        "'-3' is no tolerance",
+    ),
+    "customer with templates": (
+        "customers.yaml",
+        "ACME:\n  name: Acme\n  templates: [AFS]\n",
+        3,
+        "unknown field 'templates'",
+    ),
+    "customer without a name": ("customers.yaml", "ACME:\n  calendar: us-office\n", 1, "name is missing"),
+    "customs letter of an unknown state": (
+        "customs.yaml",
+        "Q:\n  name: {en: Q, zh_hans: Q, zh_hant: Q}\n  state: RELEASE\n",
+        3,
+        "there is no customs state 'RELEASE'",
     ),
     "unknown language": ("people.yaml", "a:\n  name: A\n  languages: [en, fr]\n", 3, "languages.2 should be 'en'"),
     "three languages": ("people.yaml", "a: {name: A, languages: [en, zh-Hans, zh-Hant]}\n", 1, "languages"),
@@ -512,6 +719,153 @@ MISTAKES = {
     ),
     "closes before it opens": ("calendars/a.yaml", "code: a\nlike: cn-office\ncloses: 08:00\n", 3, "closes at 08:00"),
     "no such time": ("calendars/a.yaml", "code: a\nlike: cn-office\nopens: 25:00\n", 3, "opens"),
+    "slow days twice": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-factory\ncapacity:\n- {from: 2027-03-01, to: 2027-03-05, factor: 0.5}\n"
+        "- {from: 2027-03-06, to: 2027-03-07, factor: 0.7}\n- {from: 2027-03-05, to: 2027-03-05, factor: 0.7}\n",
+        6,
+        "overlaps with a range above it",
+    ),
+    "factor above one": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-factory\ncapacity:\n- from: 2027-03-01\n  to: 2027-03-05\n  factor: 1.2\n",
+        6,
+        "capacity.1.factor should be less than or equal to 1, not '1.2'",
+    ),
+    "factor of nothing": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-factory\ncapacity:\n- {from: 2027-03-01, to: 2027-03-05, factor: 0}\n",
+        4,
+        "factor should be greater than 0",
+    ),
+    "factor finer than hundredths": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-factory\ncapacity:\n- {from: 2027-03-01, to: 2027-03-05, factor: 0.333}\n",
+        4,
+        "a factor is given in hundredths, such as 0.65, not 0.333",
+    ),
+    "slow days backwards": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-factory\ncapacity:\n- {from: 2027-03-05, to: 2027-03-01, factor: 0.5}\n",
+        4,
+        "goes from 2027-03-05 to 2027-03-01: the last day comes before the first",
+    ),
+    "closed backwards": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-factory\nclosed:\n- {from: 2027-03-05, to: 2027-03-06}\n"
+        "- {from: 2027-03-05, to: 2027-03-01}\n",
+        5,
+        "the last day comes before the first",
+    ),
+    "closed for good": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-factory\nclosed: [{from: 2027-03-05, to: 2072-03-06}]\n",
+        3,
+        "more than a year",
+    ),
+    "closed without an end": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-factory\nclosed:\n- {from: 2027-03-05}\n",
+        4,
+        "to is missing",
+    ),
+    "closed and a workday at once": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-office\nclosed: [{from: 2027-03-01, to: 2027-03-05}]\nworkdays: [2027-03-02]\n",
+        4,
+        "2027-03-02 stands under closed and under workdays",
+    ),
+    "festival backwards": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-office\nspring_festival:\n  closed: [7, -7]\n",
+        4,
+        "closed goes from day 7 to day -7",
+    ),
+    "festival without an end": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-office\nspring_festival: {closed: [7]}\n",
+        3,
+        "spring_festival.closed holds too few",
+    ),
+    "festival for half a year": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-office\nspring_festival: {closed: [-90, 90]}\n",
+        3,
+        "spring_festival.closed.1 should be greater than or equal to -60",
+    ),
+    "festival slow backwards": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-office\nspring_festival:\n  closed: [-7, 7]\n  slow:\n  - {from: 9, to: 8, factor: 0.5}\n",
+        6,
+        "goes from day 9 to day 8",
+    ),
+    "festival slow while it is closed": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-office\nspring_festival:\n  closed: [-7, 7]\n  slow:\n"
+        "  - {from: 8, to: 9, factor: 0.5}\n  - {from: -9, to: -7, factor: 0.5}\n",
+        7,
+        "overlaps with the closed days",
+    ),
+    "unknown country": (
+        "calendars/a.yaml",
+        "code: a\nlike: us-office\ncountry: UX\n",
+        3,
+        "there is no country 'UX'",
+    ),
+    "unknown part of a country": (
+        "calendars/a.yaml",
+        "code: a\nlike: us-office\ncountry: US-XX\n",
+        3,
+        "US has no part 'XX'",
+    ),
+    "country with an official list": (
+        "calendars/a.yaml",
+        "code: a\nlike: us-office\ncountry: CN\n",
+        3,
+        "stand in an official list: say official: CN",
+    ),
+    "unknown official list": (
+        "calendars/a.yaml",
+        "code: a\nlike: cn-office\nofficial: US\n",
+        3,
+        "there is no official list 'US' of working days; there is: CN",
+    ),
+    "official list that is not loaded": (
+        "calendars/a.yaml",
+        "code: a\nlike: mon-fri\nofficial: CN\n",
+        3,
+        "follows the official list CN: published says for which years it is loaded",
+    ),
+    "official list that a house no longer loads": (
+        "calendars/a.yaml",
+        "code: cn-office\nlike: cn-office\npublished: null\n",
+        3,
+        "follows the official list CN",
+    ),
+    "a missing year": (
+        "calendars/a.yaml",
+        "code: cn-office\nlike: cn-office\nholidays: [2028-01-26]\npublished: [2028]\n",
+        4,
+        "published leaves out 2027: its list comes before that of 2028",
+    ),
+    "a missing year among those of one file": (
+        "calendars/a.yaml",
+        "code: a\nlike: mon-fri\npublished: [2024, 2026]\n",
+        3,
+        "published leaves out 2025",
+    ),
+    "no such year": (
+        "calendars/a.yaml",
+        "code: a\nlike: mon-fri\npublished: [27]\n",
+        3,
+        "published.1 should be greater than or equal to 2000, not '27'",
+    ),
+    "a house's mistake in a calendar that others are like": (
+        "calendars/office.yaml",
+        "code: cn-office\nlike: cn-office\nweekend: [1, 2, 3, 4, 5, 6, 7]\n",
+        3,
+        "and not all of them",
+    ),
     "like nothing": ("calendars/a.yaml", "code: a\nlike: cn-ofice\n", 2, "(did you mean 'cn-office'?)"),
     "like itself": ("calendars/a.yaml", "code: a\nlike: a\n", 2, "there is no calendar 'a' to be like"),
     "nothing to be like": ("calendars/a.yaml", "code: a\nzone: Asia/Shanghai\n", 1, "name is missing"),
@@ -569,49 +923,14 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted(write: Write) -> N
     assert "MINE" in load_library(write("templates/a.yaml", text)).templates
 
 
-@pytest.mark.parametrize(
-    ("code", "lead_days", "chosen"),
-    [
-        ("", 7, "EAD"),  # the shortest lead time that has a template
-        ("", 44, "EAD"),  # one day short of apparel
-        ("", 45, "AFS"),  # the largest that is not longer than the lead time
-        ("", 400, "AFS"),
-        ("HCL", 3, "HCL"),  # named: the lead time does not matter
-        ("HCL", None, "HCL"),  # named, and no ETD yet
-        (" AFS ", 90, "AFS"),
-    ],
-)
-def test_a_template_is_the_one_named_or_the_longest_that_fits(code: str, lead_days: int | None, chosen: str) -> None:
-    assert choose_template(BUNDLE, code, lead_days).code == chosen
+def test_two_templates_chosen_by_one_lead_time_for_one_customer_are_refused(write: Write) -> None:
+    for code, customers in (("A", "[Acme Outdoor Inc.]"), ("B", "[BETA]"), ("Z", "[GAMMA, acme]")):
+        template = a_template("{code: DEPARTED, offset: 0}", code=code, head=f"customers: {customers}\n")
+        write(f"templates/{code}.yaml", template.replace("chosen_from: null", "chosen_from: 45"))
+    folder = write("customers.yaml", "ACME: {name: Acme Outdoor Inc.}\n")
 
+    with pytest.raises(LibraryError) as refusal:
+        load_library(folder)
 
-@pytest.mark.parametrize(
-    ("code", "lead_days", "said"),
-    [
-        ("", 6, "lead time of 6 days. Chosen by lead time: EAD from 7 days, AFS from 45 days."),
-        ("", -3, "lead time of -3 days"),  # an ETD before the order
-        ("", None, "Without an ETD"),
-        ("afs", 90, "There is no template 'afs' (did you mean 'AFS'?). There are: AFS, EAD, HCL, container-export."),
-    ],
-)
-def test_an_order_that_no_template_fits_is_refused_with_what_there_is(
-    code: str, lead_days: int | None, said: str
-) -> None:
-    with pytest.raises(NoTemplateFits) as refusal:
-        choose_template(BUNDLE, code, lead_days)
-
-    assert said in str(refusal.value)
-    assert "AFS, EAD, HCL, container-export" in str(refusal.value)
-
-
-def test_a_library_without_a_template_to_choose_says_so() -> None:
-    none = Library(
-        templates={"HCL": BUNDLE.templates["HCL"]},
-        ladders=BUNDLE.ladders,
-        calendars=BUNDLE.calendars,
-        parties=BUNDLE.parties,
-        people=BUNDLE.people,
-    )
-
-    with pytest.raises(NoTemplateFits, match="Chosen by lead time: none"):
-        choose_template(none, "", 90)
+    assert (refusal.value.file, refusal.value.line) == (str(folder / "templates/Z.yaml"), 7)
+    assert refusal.value.what == "45 days choose A already for acme; give another number, or null"

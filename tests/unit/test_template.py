@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import pytest
 from pydantic import ValidationError
 
-from models.milestone import Milestone, Stage
+from models.milestone import Milestone, Rounds, Stage
 from models.names import Name
 from models.template import Template, TemplateMistake
 from tasks.library import load_library
@@ -16,7 +17,9 @@ TEMPLATES = load_library().templates
 NAME = Name(en="x", zh_hans="x", zh_hant="x")
 
 
-def a_milestone(code: str, offset: int = 0, after: Sequence[str] = (), optional: bool = False) -> Milestone:
+def a_milestone(
+    code: str, offset: int = 0, after: Sequence[str] = (), optional: bool = False, reopens: Sequence[str] | None = None
+) -> Milestone:
     return Milestone(
         code=code,
         name=NAME,
@@ -27,10 +30,13 @@ def a_milestone(code: str, offset: int = 0, after: Sequence[str] = (), optional:
         after=tuple(after),
         optional=optional,
         calendar="cn-office",
+        rounds=Rounds(reopens=tuple(reopens)) if reopens is not None else None,
     )
 
 
-def a_template(*milestones: Milestone, departure: str = "END", follow_to: str = "END") -> Template:
+def a_template(
+    *milestones: Milestone, departure: str = "END", follow_to: str = "END", depths: dict[str, str] | None = None
+) -> Template:
     return Template(
         code="T",
         name=NAME,
@@ -39,6 +45,7 @@ def a_template(*milestones: Milestone, departure: str = "END", follow_to: str = 
         departure=departure,
         follow_to=follow_to,
         milestones=milestones,
+        depths=depths or {},
     )
 
 
@@ -98,17 +105,38 @@ def test_every_bundled_template_stands_without_its_optional_milestones(code: str
 
 
 @pytest.mark.parametrize("code", TEMPLATES)
-def test_everything_that_waited_still_waits_when_a_milestone_is_left_out(code: str) -> None:
+def test_everything_that_waited_still_waits_when_one_or_two_milestones_are_left_out(code: str) -> None:
     template = TEMPLATES[code]
+    waited = before(template)
 
-    for leaving in (m.code for m in template.milestones if m.optional):
-        left = template.without([leaving])
-        for kept in left.codes:
-            assert before(left, kept) == before(template, kept) - {leaving}
+    for leaving in one_or_two([m.code for m in template.milestones if m.optional]):
+        left = template.without(leaving)
+
+        assert set(left.codes) == set(template.codes) - leaving
+        assert before(left) == {kept: waited[kept] - leaving for kept in left.codes}
+        assert not any(set(m.rounds.reopens) & leaving for m in left.milestones if m.rounds)
 
 
-def before(template: Template, code: str) -> set[str]:
-    return set(template.followed_to(code).followed) - {code}
+def before(template: Template) -> dict[str, set[str]]:
+    """Return for each milestone all that comes before it, directly or not."""
+    found: dict[str, set[str]] = {}
+    for code in reversed(template.backwards):
+        after = template.by_code[code].after
+        found[code] = set(after).union(*(found[other] for other in after))
+    return found
+
+
+def one_or_two(codes: Sequence[str]) -> Iterator[set[str]]:
+    for size in (1, 2):
+        yield from (set(chosen) for chosen in combinations(codes, size))
+
+
+def test_what_is_left_out_is_reopened_no_more() -> None:
+    template = a_template(
+        a_milestone("A", -9, optional=True), a_milestone("B", -8, ["A"], reopens=["A"]), a_milestone("END", 0, ["B"])
+    )
+
+    assert template.without(["A"]).by_code["B"].rounds == Rounds(reopens=())
 
 
 @pytest.mark.parametrize("code", ["PROD_ORDER", "NOTHING"])  # not optional; not there
@@ -124,7 +152,8 @@ def test_what_does_not_lead_to_the_last_followed_milestone_is_not_followed() -> 
 
     assert followed[-1] == "DEPARTED"
     assert "CUS_REL" in followed
-    assert not {"BL_DRAFT", "BALANCE", "ORD_CLOSED", "SI_SUB"} & set(followed)
+    assert "SI_SUB" in followed, "goods without a shipping instruction are not loaded"
+    assert not {"BL_DRAFT", "BALANCE", "ORD_CLOSED"} & set(followed)
 
 
 def test_following_deeper_follows_more() -> None:
@@ -133,12 +162,48 @@ def test_following_deeper_follows_more() -> None:
     assert set(template.followed) == set(template.codes)
 
 
-def test_following_to_what_is_not_there_is_refused() -> None:
-    with pytest.raises(TemplateMistake, match="NOWHERE"):
-        TEMPLATES["AFS"].followed_to("NOWHERE")
+@pytest.mark.parametrize(
+    ("code", "word", "last"),
+    [
+        ("AFS", "ex-factory", "EX_FACTORY"),
+        ("HCL", "on-board", "DEPARTED"),
+        ("HCL", "Money", "ORD_CLOSED"),  # whatever its capitals
+        ("EAD", "ex-factory", "PACK_DONE"),  # goods in the express carrier's hands have left the factory packed
+        ("EAD", "on-board", "UPLIFT"),
+        ("EAD", "ORD_CLOSED", "ORD_CLOSED"),  # a milestone's code is as good
+    ],
+)
+def test_how_deep_an_order_is_followed_may_be_said_in_a_word(code: str, word: str, last: str) -> None:
+    template = TEMPLATES[code].followed_to(word)
+
+    assert template.follow_to == last
+    assert template.followed[-1] == last
 
 
-@pytest.mark.parametrize(("code", "days"), [("AFS", 90), ("HCL", 90), ("EAD", 18), ("container-export", 18)])
+def test_a_milestones_code_goes_before_a_word_that_is_written_like_it() -> None:
+    template = a_template(a_milestone("A", -1), a_milestone("END", 0, ["A"]), depths={"A": "END"})
+
+    assert template.followed_to("A").follow_to == "A"
+    assert template.followed_to("a").follow_to == "END"
+
+
+def test_a_word_for_a_depth_leaves_with_its_milestone() -> None:
+    template = a_template(
+        a_milestone("END"), a_milestone("PAID", 9, ["END"], optional=True), depths={"sea": "END", "money": "PAID"}
+    )
+
+    assert template.without(["PAID"]).depths == {"sea": "END"}
+
+
+@pytest.mark.parametrize(("code", "words"), [("AFS", "nor one of ex-factory, on-board, money"), ("PROSPECT", "")])
+def test_following_to_what_is_not_there_is_refused_with_the_words_that_are(code: str, words: str) -> None:
+    with pytest.raises(TemplateMistake, match=f"NOWHERE is not one of the milestones of {code}.*{words}$"):
+        TEMPLATES[code].followed_to("NOWHERE")
+
+
+@pytest.mark.parametrize(
+    ("code", "days"), [("AFS", 90), ("HCL", 90), ("EAD", 18), ("PROSPECT", 30), ("container-export", 18)]
+)
 def test_the_lead_time_runs_from_the_earliest_milestone_to_the_etd(code: str, days: int) -> None:
     assert TEMPLATES[code].lead_days == days
 
@@ -163,9 +228,15 @@ def test_backwards_every_milestone_stands_after_its_successors(code: str) -> Non
         ([a_milestone("A", after=["END"]), a_milestone("END", after=["A"])], "wait for each other"),
         # waits for itself
         ([a_milestone("END", after=["END"])], "wait for each other: END -> END"),
+        ([a_milestone("END", reopens=["A"])], "END reopens A, which is not here"),
         ([a_milestone("A", 1), a_milestone("END", 0, ["A"])], r"END \(\+0\) is planned before A \(\+1\)"),
     ],
 )
 def test_a_template_that_cannot_be_followed_is_refused(milestones: list[Milestone], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         a_template(*milestones)
+
+
+def test_a_depth_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"depths\.money: PAID is not one of the milestones"):
+        a_template(a_milestone("END"), depths={"money": "PAID"})

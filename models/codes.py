@@ -1,0 +1,21 @@
+"""The milestones of the catalogue that other facts speak of: a booking, a customs receipt, a vessel."""
+
+from __future__ import annotations
+
+FROZEN = "TA_FROZEN"
+"""The plan is agreed: its dates are frozen as the baseline."""
+BOOKED = "SO_RCVD"
+"""A booking with vessel, voyage and cut-offs reaches it."""
+CARGO_READY = "EX_FACTORY"
+LOADED = "ONBOARD"
+"""The latest shipment date of an L/C and the ship window are about this one."""
+DECLARED = "CUS_DECL"
+RELEASED = "CUS_REL"
+CUSTOMS_CLOSED = "CUS_CLOSED"
+PRESENTED = "LC_PRESENT"
+"""Documents at the bank: the presentation period of an L/C ends here."""
+CONTRACT = "CONTRACT"
+"""A prospect that is won."""
+QUOTED = "QUOTE_SENT"
+SAMPLED = "SAMPLES_SENT"
+"""Samples on their way, in the register under their courier number."""
