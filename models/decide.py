@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
 
+from models.changes import Baseline
+from models.codes import FROZEN
 from models.order import OrderState
 from models.order_file import Claim, OrderFile
+from models.outlook import outlook, turning_points
+from models.prospect import NOTE as NOTE
+from models.prospect import notes
 from models.standing import Firing, Standing, standing
 
 
@@ -35,9 +40,16 @@ class Close:
     state: OrderState
 
 
-Step = Show | Tell | Close
+@dataclass(frozen=True)
+class Freeze:
+    """The plan was agreed: its dates are kept as the baseline of this version of the order."""
 
-NOTE = "NOTE"
+    baseline: Baseline
+
+
+Step = Show | Tell | Freeze | Close
+
+
 NO_DATE = "NO_DATE"
 UNFOLLOWED = "UNFOLLOWED"
 
@@ -45,6 +57,7 @@ UNFOLLOWED = "UNFOLLOWED"
 WAITING = "waiting"
 ON_HOLD = "on hold"
 PROMISED = "promised"
+AT_RISK = "at risk"
 DONE = "done"
 DONE_LATE = "done late"
 PASSED = "passed"
@@ -59,14 +72,17 @@ def decide(file: OrderFile, now: datetime) -> tuple[Step, ...]:
     The same file and instant give the same steps, whoever asks: the flow, the backtest, a what-if. A step that
     was taken is in the file (`claimed`, `shown`, `closed_as`) and is not returned again.
     """
-    at = standing(file, now)
+    return decide_at(file, standing(file, now))
+
+
+def decide_at(file: OrderFile, at: Standing) -> tuple[Step, ...]:
+    """Return the steps to take by an order whose standing is known."""
     steps: list[Step] = []
-    looks = appearances(file, at)
-    for code in file.template.codes:
-        look = looks.get(code)
-        if look is not None and file.shown.get(code) != look:
+    for code, look in appearances(file, at).items():
+        if file.shown.get(code) != look:
             steps.append(Show(code, look))
     steps.extend(_tell(file, at))
+    steps.extend(_freeze(file, at))
     if (at.state.is_over or at.state is OrderState.NOT_FOLLOWED) and file.closed_as is not at.state:
         steps.append(Close(at.state))
     return tuple(steps)
@@ -78,11 +94,18 @@ def next_wake_up(file: OrderFile, now: datetime) -> datetime | None:
 
     `None` means that only a report can change anything.
     """
-    at = standing(file, now)
+    return next_wake_up_at(file, standing(file, now))
+
+
+def next_wake_up_at(file: OrderFile, at: Standing) -> datetime | None:
+    """Return the next instant at which an order whose standing is known would say something new."""
+    now = at.now
     instants = [firing.at for _, firing in _to_be_said(file, at) if firing.at > now]
+    instants += [note.claim.due for note in notes(file, at) if note.claim.due > now and note.claim not in file.claimed]
     if at.state is OrderState.OPEN:
         # A rung that was said before, of a stall that began anew, still looks different.
         instants += [firing.since for firings in at.firings.values() for firing in firings if firing.since > now]
+        instants += turning_points(file, at)
     if at.next_entry_at is not None:
         instants.append(at.next_entry_at)
     return min(instants, default=None)
@@ -93,20 +116,25 @@ def taken(file: OrderFile, steps: tuple[Step, ...]) -> OrderFile:
     shown = dict(file.shown)
     claimed = set(file.claimed)
     closed_as = file.closed_as
+    entries = list(file.entries)
     for step in steps:
         match step:
             case Show():
                 shown[step.milestone] = step.appearance
             case Tell():
                 claimed.add(step.claim)
+            case Freeze():
+                seq = max((entry.seq for entry in entries), default=0) + 1
+                entries.append(step.baseline.model_copy(update={"seq": seq}))
             case Close():
                 closed_as = step.state
-    return replace(file, shown=shown, claimed=frozenset(claimed), closed_as=closed_as)
+    return replace(file, entries=tuple(entries), shown=shown, claimed=frozenset(claimed), closed_as=closed_as)
 
 
 def appearances(file: OrderFile, at: Standing) -> dict[str, str]:
     """Return what each milestone that has begun looks like; those still to come are left out."""
     looks: dict[str, str] = {}
+    risky = _at_risk(file, at)
     for code in file.template.codes:
         if code in at.reached:
             due = at.due.get(code)
@@ -114,19 +142,31 @@ def appearances(file: OrderFile, at: Standing) -> dict[str, str]:
         elif code in at.passed:
             looks[code] = PASSED
         elif code in at.open:
-            looks[code] = _open_appearance(at, code)
+            looks[code] = _open_appearance(at, code, code in risky)
         elif code in file.shown:
             over = at.state.is_over or at.state is OrderState.NOT_FOLLOWED
             looks[code] = CALLED_OFF if over else REOPENED
+    # Shown by the template that the order was moved away from.
+    looks.update(dict.fromkeys((code for code in file.shown if code not in file.template.by_code), CALLED_OFF))
     return looks
 
 
-def _open_appearance(at: Standing, code: str) -> str:
+def _at_risk(file: OrderFile, at: Standing) -> frozenset[str]:
+    """Return the open milestones whose forecast breaks the ETD or a hard date."""
+    if at.state is not OrderState.OPEN or not file.template.foresees:
+        return frozenset()
+    ahead = outlook(file, at)
+    return frozenset(code for code in at.open if ahead is not None and ahead.at_risk(code))
+
+
+def _open_appearance(at: Standing, code: str, risky: bool) -> str:
     if at.state is OrderState.ON_HOLD:
         return ON_HOLD
     rung = at.rung_of(code)
     if rung is not None:
         return f"overdue {rung}"
+    if risky:
+        return AT_RISK
     return PROMISED if code in at.promised else WAITING
 
 
@@ -140,12 +180,24 @@ def _tell(file: OrderFile, at: Standing) -> list[Tell]:
         claim = Claim(NO_DATE, NOTE, file.order.came_in)
         if claim not in file.claimed:
             steps.append(Tell(claim, first))
+    elif at.state is OrderState.OPEN:
+        due = (note for note in notes(file, at) if note.claim.due <= at.now)
+        steps += [Tell(note.claim, note.role) for note in due if note.claim not in file.claimed]
     elif at.state is OrderState.NOT_FOLLOWED:
         left = max(e.recorded_at for e in file.entries if e.kind == "unfollowed" and e.recorded_at <= at.now)
         claim = Claim(UNFOLLOWED, NOTE, left)
         if claim not in file.claimed:
             steps.append(Tell(claim, first))
     return steps
+
+
+def _freeze(file: OrderFile, at: Standing) -> list[Freeze]:
+    """Return the baseline to be kept: once for each version of an order whose plan was agreed."""
+    version = at.agreed.version
+    kept = [entry.version for entry in file.entries if isinstance(entry, Baseline)]
+    if FROZEN not in at.reached or not at.due or version <= max(kept, default=0):
+        return []
+    return [Freeze(Baseline(recorded_at=at.now, by="Gendan", version=version, dates=dict(at.due)))]
 
 
 def _to_be_said(file: OrderFile, at: Standing) -> Iterator[tuple[Claim, Firing]]:

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from models.errors import BadClock, GendanError, ImportRefused
 from models.lateness import as_date
 from models.moments import parse_moment, shown, whole_day
-from models.order import Order
+from models.order import Order, OrderKind
 from models.plan import Calendars
-from models.report import Classifier, Report
+from models.report import Classifier, Outcome, Report, Withdrawal
 from models.template import Template
+from models.tolerance import Tolerance
 from models.workdays import Calendar
 
 ORDER_COLUMNS = (
@@ -32,6 +33,10 @@ ORDER_COLUMNS = (
     "merchandiser",
     "without",
     "follow_to",
+    "tolerance",
+    "ship_window",
+    "cancel_after",
+    "calendars",
 )
 REPORT_COLUMNS = (
     "order_no",
@@ -39,9 +44,12 @@ REPORT_COLUMNS = (
     "occurred_at",
     "recorded_at",
     "classifier",
+    "outcome",
+    "round",
     "quantity",
     "source",
     "source_event_id",
+    "retracts",
     "equipment",
     "note",
 )
@@ -60,9 +68,33 @@ _EXCEL_ERRORS = frozenset(
 # 15 digits and no more: a double keeps these exactly.
 _PLAIN_NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _MOST_DIGITS = 15
+_MOST_ROUNDS = 99
 
-Choose = Callable[[str, int | None], Template]
-"""Finds the template by its code, or for an empty code by the lead time in days; raises a GendanError."""
+OUTCOMES = {
+    Outcome.DONE: ("done", "passed", "pass", "approved", "ok", "合格", "通过", "通過"),
+    Outcome.FAILED: ("failed", "fail", "rejected", "不合格", "不通过", "不通過", "退回"),
+    Outcome.STARTED: ("started", "begun", "开始", "開始"),
+}
+"""How an attempt went, as people write it."""
+
+
+class Asked(NamedTuple):
+    """
+    What a template is chosen by.
+
+    That is its code, or for an empty code the customer and the lead time in days. `calendars` are calendar codes by
+    party: the days of this order's own buyer or factory.
+    """
+
+    code: str
+    lead_days: int | None
+    customer: str = ""
+    kind: OrderKind = OrderKind.EXPORT
+    calendars: Mapping[str, str] = {}
+
+
+Choose = Callable[[Asked], Template]
+"""Finds the template that is asked for; raises a GendanError."""
 
 
 @dataclass(frozen=True)
@@ -150,10 +182,10 @@ def order_from(
     is "not known yet". Raises RowRefused.
     """
     order_no = order_no_of(row)
-    _only_exports(row)
+    kind = _kind(row)
     placed = _needed_moment(row, "placed_at", "an order without it has no lead time and no age")
     etd = _moment(row, "etd")
-    template = _template(row, placed, etd, choose)
+    template = _template(row, kind, placed, etd, choose)
     calendar = calendars.get(template.calendar)
     if calendar is None:
         raise RowRefused(
@@ -166,6 +198,10 @@ def order_from(
         raise RowRefused(row.line, "placed_at", f"{_cell(row, 'placed_at')} is in the future (it is {_stamp(now)} now)")
     if etd is not None and as_date(etd, calendar) < calendar.local_date(placed_at):
         raise _sails_before_placed(row)
+    if kind is OrderKind.PROSPECT and etd is None:
+        # Hoped for as soon as the template thinks possible: a prospect without a day would never be chased.
+        etd = calendar.local_date(placed_at) + timedelta(days=template.lead_days)
+    ship_from, ship_by = _window(row)
     try:
         order = Order(
             order_no=order_no,
@@ -176,11 +212,25 @@ def order_from(
             quantity=_number(row, "quantity", zero_is_unknown=True),
             unit=_one_line(row, "unit"),
             merchandiser=_one_line(row, "merchandiser"),
+            kind=kind,
+            tolerance=_tolerance(row),
+            ship_from=ship_from,
+            ship_by=ship_by,
+            cancel_after=_whole_day(row, "cancel_after", _cell(row, "cancel_after")),
             attributes=_attributes(row, ORDER_COLUMNS),
         )
     except ValidationError as error:
         raise _refused_by_model(row, error) from None
     return Accepted(order, template)
+
+
+def told_from(
+    row: Row, *, now: datetime, order_calendar: Calendar, placed_at: datetime, codes: tuple[str, ...]
+) -> Report | Withdrawal:
+    """Read one row of a reports file, as `report_from` does; one with an event id in `retracts` takes that back."""
+    if _cell(row, "retracts"):
+        return _withdrawal_from(row, now, codes)
+    return report_from(row, now=now, order_calendar=order_calendar, placed_at=placed_at, codes=codes)
 
 
 def report_from(
@@ -191,9 +241,12 @@ def report_from(
 
     `order_calendar`, `placed_at` and `codes` (its template's milestones) are that order's. A plain date stands
     for the start of its day, or for the placing of the order where that was later on the same day; as
-    `recorded_at`, for its last second, but never later than `now`. Raises RowRefused.
+    `recorded_at`, for its last second, but never later than `now`. Raises RowRefused, also for a row that is no
+    report but takes one back.
     """
     order_no_of(row)
+    if _cell(row, "retracts"):
+        raise RowRefused(row.line, "retracts", "takes a report back, and only a report can stand here")
     milestone = _milestone(row, codes)
     classifier = _classifier(row)
     occurred_at = _occurred_at(row, classifier, now, order_calendar, placed_at)
@@ -210,6 +263,8 @@ def report_from(
             classifier=classifier,
             occurred_at=occurred_at,
             recorded_at=recorded_at,
+            outcome=_outcome(row, classifier),
+            round=_round(row),
             quantity=_number(row, "quantity"),
             source=source,
             source_event_id=source_event_id,
@@ -219,6 +274,26 @@ def report_from(
         )
     except ValidationError as error:
         raise _refused_by_model(row, error) from None
+
+
+def _withdrawal_from(row: Row, now: datetime, codes: tuple[str, ...]) -> Withdrawal:
+    """Read a row that takes an event of its source back (DCSA's retractedEventID); the event may be still to come."""
+    order_no_of(row)
+    for column in ("outcome", "round", "quantity"):
+        if _cell(row, column):
+            raise RowRefused(
+                row.line, column, "says something of a report, and this row only takes one back (retracts)"
+            )
+    source = _cell(row, "source")
+    if not source:
+        raise RowRefused(row.line, "source", "is empty: whose event is it that is taken back?")
+    return Withdrawal(
+        recorded_at=now,
+        milestone=_milestone(row, codes),
+        source=source,
+        retracts=_cell(row, "retracts"),
+        note=_cell(row, "note"),
+    )
 
 
 def order_no_of(row: Row) -> str:
@@ -240,23 +315,77 @@ def order_no_of(row: Row) -> str:
     return order_no
 
 
-def _only_exports(row: Row) -> None:
-    kind = _cell(row, "kind").lower() or "export"
-    if kind == "prospect":
-        raise RowRefused(row.line, "kind", "prospect is not followed yet by this release; only export is")
-    if kind != "export":
-        raise RowRefused(row.line, "kind", f"{shown(kind)} is no kind of order; write export, or leave it empty")
+def _kind(row: Row) -> OrderKind:
+    kind = _cell(row, "kind").lower() or OrderKind.EXPORT.value
+    if kind not in {known.value for known in OrderKind}:
+        raise RowRefused(
+            row.line, "kind", f"{shown(kind)} is no kind of order; write export or prospect, or leave it empty"
+        )
+    return OrderKind(kind)
 
 
-def _template(row: Row, placed: datetime | date, etd: datetime | date | None, choose: Choose) -> Template:
+def _tolerance(row: Row) -> Tolerance | None:
+    text = _cell(row, "tolerance")
+    try:
+        return Tolerance.parse(text) if text else None
+    except ValueError as error:
+        raise RowRefused(row.line, "tolerance", str(error)) from None
+
+
+def _window(row: Row) -> tuple[date | None, date | None]:
+    """Return the first and the last day of the ship window, `2027-01-10..2027-01-20`; one day alone is the last."""
+    text = _cell(row, "ship_window")
+    first, dots, last = text.partition("..")
+    if not dots:
+        first, last = "", text
+    ship_from, ship_by = _whole_day(row, "ship_window", first), _whole_day(row, "ship_window", last)
+    if ship_from is not None and ship_by is not None and ship_by < ship_from:
+        raise RowRefused(row.line, "ship_window", f"{shown(text)} ends before it begins")
+    return ship_from, ship_by
+
+
+def _whole_day(row: Row, column: str, text: str) -> date | None:
+    if not text.strip():
+        return None
+    try:
+        moment = parse_moment(text)
+    except BadClock as error:
+        raise RowRefused(row.line, column, str(error)) from None
+    if isinstance(moment, datetime):
+        raise RowRefused(row.line, column, f"{shown(text)} has a time; it is a day, like {moment.date()}")
+    return moment
+
+
+def _own_calendars(row: Row) -> dict[str, str]:
+    """Return the calendar codes by party: `BUYER=us-office; PROD=bd-factory`."""
+    pairs = [pair for pair in re.split(r"[;；]", _cell(row, "calendars")) if pair.strip()]
+    named: dict[str, str] = {}
+    for pair in pairs:
+        party, equals, calendar = (part.strip() for part in pair.partition("="))
+        if not equals or not party or not calendar:
+            raise RowRefused(row.line, "calendars", f"{shown(pair.strip())} is not like BUYER=us-office")
+        named[party.upper()] = calendar
+    return named
+
+
+def _template(
+    row: Row, kind: OrderKind, placed: datetime | date, etd: datetime | date | None, choose: Choose
+) -> Template:
     code = _cell(row, "template")
-    if etd is None and not code:
+    if etd is None and not code and kind is OrderKind.EXPORT:
         raise RowRefused(
             row.line, "etd", "is empty and no template is named: without a lead time none can be chosen. Give either"
         )
     lead_days = (_day(etd) - _day(placed)).days if etd is not None else None
+    asked = Asked(
+        code,
+        lead_days if lead_days is None else max(lead_days, 0),
+        _one_line(row, "customer"),
+        kind,
+        _own_calendars(row),
+    )
     try:
-        template = choose(code, lead_days if lead_days is None else max(lead_days, 0))
+        template = choose(asked)
     except GendanError as error:
         if lead_days is not None and lead_days < 0:
             raise _sails_before_placed(row) from None
@@ -264,7 +393,9 @@ def _template(row: Row, placed: datetime | date, etd: datetime | date | None, ch
     # Depth first: what is left out may be the template's own last milestone.
     last = _cell(row, "follow_to")
     if last:
-        template = _changed(row, "follow_to", lambda: template.followed_to(spelt(last, template.codes)))
+        template = _changed(
+            row, "follow_to", lambda: template.followed_to(spelt(last, (*template.codes, *template.depths)))
+        )
     left_out = re.split(r"[;,\s；，]+", _cell(row, "without"))
     wanted = list(dict.fromkeys(spelt(name, template.codes) for name in left_out if name))
     return _changed(row, "without", lambda: template.without(wanted)) if wanted else template
@@ -306,6 +437,32 @@ def _classifier(row: Row) -> Classifier:
             f"{shown(_cell(row, 'classifier'))} is none of {', '.join(Classifier)}; empty is ACT",
         )
     return Classifier(written)
+
+
+def _outcome(row: Row, classifier: Classifier) -> Outcome:
+    written = _cell(row, "outcome").lower()
+    if not written:
+        return Outcome.DONE
+    outcome = next((outcome for outcome, words in OUTCOMES.items() if written in words), None)
+    if outcome is None:
+        known = "; ".join(", ".join(words) for words in OUTCOMES.values())
+        raise RowRefused(
+            row.line, "outcome", f"{shown(_cell(row, 'outcome'))} is none of: {known}. Empty means that it is done"
+        )
+    if classifier is not Classifier.ACT and outcome is not Outcome.DONE:
+        raise RowRefused(
+            row.line, "outcome", f"is {outcome.value}, and what is only expected ({classifier}) has no outcome yet"
+        )
+    return outcome
+
+
+def _round(row: Row) -> int | None:
+    text = _cell(row, "round")
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _MOST_ROUNDS:
+        raise RowRefused(row.line, "round", f"{shown(text)} is no round; the first is 1, and {_MOST_ROUNDS} the most")
+    return int(text)
 
 
 def _occurred_at(row: Row, classifier: Classifier, now: datetime, calendar: Calendar, placed_at: datetime) -> datetime:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from models.tolerance import Tolerance
+
 OrderNo = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
 ]
@@ -22,13 +24,25 @@ class OrderState(StrEnum):
     ON_HOLD = "on_hold"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    SPLIT = "split"
+    WON = "won"
     LOST = "lost"
     NOT_FOLLOWED = "not_followed"
 
     @property
     def is_over(self) -> bool:
         """Say whether nothing more is waited for."""
-        return self in (OrderState.CLOSED, OrderState.CANCELLED, OrderState.LOST)
+        return self in _OVER
+
+
+_OVER = frozenset({OrderState.CLOSED, OrderState.CANCELLED, OrderState.SPLIT, OrderState.WON, OrderState.LOST})
+
+
+class OrderKind(StrEnum):
+    """What is followed: an order to its departure and beyond, or a prospect to its contract (業務跟單)."""
+
+    EXPORT = "export"
+    PROSPECT = "prospect"
 
 
 class Order(BaseModel):
@@ -37,7 +51,12 @@ class Order(BaseModel):
 
     `etd` is a date where the customer gave a date (the whole day, in the order's calendar) and an instant
     where a vessel's time is known. `came_in` is when Gendan first heard of the order: nothing is chased for
-    days that were over before. `quantity` is what counted milestones count up to.
+    days that were over before. `quantity` is what counted milestones count up to; `tolerance` is how far what is
+    shipped may differ from it.
+
+    `ship_from` to `ship_by` is the buyer's ship window, `cancel_after` the day after which he may cancel: whole days
+    in the order's calendar. A lot names the order that it is part of (`parent`). The ETD of a prospect is the day on
+    which its contract is hoped for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +69,12 @@ class Order(BaseModel):
     quantity: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     unit: str = ""
     merchandiser: str = ""
+    kind: OrderKind = OrderKind.EXPORT
+    tolerance: Tolerance | None = None
+    ship_from: date | None = None
+    ship_by: date | None = None
+    cancel_after: date | None = None
+    parent: str = ""
     attributes: dict[str, str] = {}
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from models.changes import CustomsReceipt, Followed
+from models.customs import ENDINGS, STOPS
+from models.entry import Entry
 from models.ladder import Ladder
 from models.order import Order, OrderState
 from models.plan import Calendars
-from models.report import Entry, Followed, Report, Withdrawal
+from models.report import Outcome, Report, Withdrawal
 from models.template import Template
 from models.workdays import Calendar
 
@@ -53,5 +56,13 @@ class OrderFile:
 
 
 def may_reopen(entry: Entry) -> bool:
-    """Say whether an order that is over may go on because of `entry`: a correction, or being followed again."""
-    return isinstance(entry, Followed) or (isinstance(entry, Report | Withdrawal) and entry.corrects is not None)
+    """Say whether an order that is over may go on because of `entry`: a correction, a failure, being followed again."""
+    match entry:
+        case Followed() | Withdrawal():
+            return True
+        case Report():
+            return entry.corrects is not None or entry.outcome is Outcome.FAILED
+        case CustomsReceipt():
+            return entry.state in ENDINGS | STOPS
+        case _:
+            return False

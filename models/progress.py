@@ -1,14 +1,21 @@
-"""Progress: which milestones were reached, when, and since when that is known, out of the reports alone."""
+"""Progress: which milestones were reached, in which round, when, and since when that is known."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from models.agreement import Agreement, agreed
+from models.changes import Booking, CustomsReceipt, QuotationValid, Won
+from models.clearance import Clearance, Receipt, clearance
+from models.codes import BOOKED, CONTRACT, CUSTOMS_CLOSED, DECLARED, QUOTED, RELEASED
+from models.entry import Entry
+from models.milestone import Milestone, Takes
 from models.order_file import OrderFile
-from models.report import Classifier, Entry, Report, Withdrawal
+from models.report import Classifier, Outcome, Report, Withdrawal
 from models.template import Template
 
 
@@ -20,40 +27,239 @@ class Reached(NamedTuple):
     quantity: float | None
 
 
-def _valid_reports(known: Iterable[Entry]) -> list[Report]:
-    """Return the reports that nothing corrected or withdrew."""
+class Given(NamedTuple):
+    """A date that somebody gave for a milestone, and when he said so."""
+
+    at: datetime
+    told_at: datetime
+
+
+class Attempt(NamedTuple):
+    """An attempt at a milestone that failed, and what was said about it."""
+
+    at: datetime
+    known_at: datetime
+    note: str
+
+
+class CustomsHold(NamedTuple):
+    """Since when customs holds the goods, and how long that usually takes; the letter that says so."""
+
+    since: datetime
+    letter: str
+    takes: Takes
+
+
+@dataclass(frozen=True)
+class Progress:
+    """
+    How far an order is.
+
+    `counted` are the quantities so far, `expected` the last estimates, `started` when a milestone was begun.
+    `failed` are the attempts that failed, earliest first: the present round is one more than these. `voided` says
+    since when a milestone is open again: what was reported of it before counts no longer.
+    """
+
+    reached: Mapping[str, Reached]
+    counted: Mapping[str, float]
+    expected: Mapping[str, Given]
+    started: Mapping[str, datetime]
+    failed: Mapping[str, tuple[Attempt, ...]]
+    voided: Mapping[str, datetime]
+    customs: Clearance | None
+    customs_hold: CustomsHold | None
+
+    def round_of(self, code: str) -> int:
+        """Return the number of the present attempt at a milestone; the first is 1."""
+        return len(self.failed.get(code, ())) + 1
+
+
+def valid_reports(known: Iterable[Entry]) -> list[Report]:
+    """Return the reports that nothing corrected, withdrew or retracted; each event of a source once."""
     entries = list(known)
     wrong = {e.corrects for e in entries if isinstance(e, (Report, Withdrawal)) and e.corrects is not None}
-    return [e for e in entries if isinstance(e, Report) and e.seq not in wrong]
+    retracted = _retracted(entries)
+    told: set[tuple[str, str]] = set()
+    valid: list[Report] = []
+    for entry in entries:
+        if not isinstance(entry, Report):
+            continue
+        if entry.source_event_id:
+            event = (entry.source, entry.source_event_id)
+            # Told again, a report that was corrected or withdrawn since stays so.
+            if event in retracted or (event in told and entry.corrects is None):
+                continue
+            told.add(event)
+        if entry.seq not in wrong:
+            valid.append(entry)
+    return valid
 
 
-def progress(file: OrderFile, known: list[Entry]) -> tuple[dict[str, Reached], dict[str, float], dict[str, datetime]]:
-    """Return what was reached, the quantities counted so far, and the last estimates, each by milestone."""
+def _retracted(entries: Iterable[Entry]) -> set[tuple[str, str]]:
+    return {(e.source, e.retracts) for e in entries if isinstance(e, Withdrawal) and e.retracts}
+
+
+def progress(file: OrderFile, known: list[Entry], now: Agreement | None = None) -> Progress:
+    """Return how far the order is, once everything in `known` is taken into account."""
+    now = now or agreed(file.order, known)
+    receipts = _receipts(known)
+    customs = _customs(receipts)
     actual: dict[str, list[Report]] = {}
     expected: dict[str, Report] = {}
-    for report in _valid_reports(known):
+    for report in [*valid_reports(known), *_told_otherwise(file.template, known, receipts, customs)]:
         if report.classifier is Classifier.ACT:
             actual.setdefault(report.milestone, []).append(report)
         elif report.recorded_at >= expected.get(report.milestone, report).recorded_at:
             expected[report.milestone] = report
+    failed = {
+        code: tuple(Attempt(r.occurred_at, r.recorded_at, r.note) for r in attempts)
+        for code, reports in actual.items()
+        if (attempts := sorted((r for r in reports if r.outcome is Outcome.FAILED), key=lambda r: (_place(r), r.note)))
+    }
+    voided = _voided(file.template, actual, now)
     reached: dict[str, Reached] = {}
     counted: dict[str, float] = {}
+    started: dict[str, datetime] = {}
     for code, reports in actual.items():
         milestone = file.template.by_code.get(code)
         if milestone is None:
             continue
-        ordered = file.order.quantity if milestone.counted else None
-        wanted = _exact(ordered) if ordered is not None else None
-        total = float(sum(_told_of(report, wanted) for report in reports))
-        if milestone.counted:
-            counted[code] = total
+        since = voided.get(code)
+        counting = [r for r in reports if since is None or _place(r) > since]
+        if counting:
+            started[code] = min(r.occurred_at for r in counting)
         # By the time of the fact, not of its telling: the same reports in any order give the same state.
-        reaching = _reaching(sorted(reports, key=lambda r: (r.occurred_at, r.recorded_at, r.seq)), wanted)
+        done = sorted((r for r in counting if r.outcome is Outcome.DONE), key=_place)
+        wanted = _wanted(milestone, now.quantity)
+        total = float(sum(_told_of(report, wanted) for report in done))
+        if milestone.counted and done:
+            counted[code] = total
+        reaching = _reaching(done, wanted)
         if reaching is not None:
-            first = _reaching(sorted(reports, key=lambda r: (r.recorded_at, r.seq)), wanted)
+            first = _reaching(sorted(done, key=lambda r: (r.recorded_at, r.seq)), wanted)
             assert first is not None  # what is reached in one order is reached in any
             reached[code] = Reached(reaching.occurred_at, _known_at(file, known, first), total or None)
-    return reached, counted, {code: report.occurred_at for code, report in expected.items()}
+    return Progress(
+        reached=reached,
+        counted=counted,
+        expected={code: Given(report.occurred_at, report.recorded_at) for code, report in expected.items()},
+        started=started,
+        failed=failed,
+        voided={code: place[0] for code, place in voided.items()},
+        customs=customs,
+        customs_hold=_customs_hold(receipts, customs),
+    )
+
+
+_Place = tuple[datetime, int, int]
+_LAST_ROUND = 100
+_RANKS = {Outcome.STARTED: 0, Outcome.FAILED: 1, Outcome.DONE: 2}
+
+
+def _place(report: Report) -> _Place:
+    """
+    Return where a report stands among those of its milestone, whenever it was told.
+
+    What failed and passed at one instant passed last, unless their rounds say otherwise.
+    """
+    unsaid = _LAST_ROUND if report.outcome is Outcome.DONE else 0
+    return (report.occurred_at, report.round or unsaid, _RANKS[report.outcome])
+
+
+def _voided(template: Template, actual: Mapping[str, list[Report]], now: Agreement) -> dict[str, _Place]:
+    # Of a step that is done again nothing of that instant counts: it was done for the attempt that failed.
+    voided: dict[str, _Place] = {code: _after_all(at) for code, at in now.undone.items()}
+    for code, reports in actual.items():
+        rounds = template.by_code[code].rounds if code in template.by_code else None
+        for report in reports:
+            if report.outcome is not Outcome.FAILED:
+                continue
+            reopened = report.reopens if report.reopens is not None else (rounds.reopens if rounds else ())
+            for each in (code, *reopened):
+                place = _place(report) if each == code else _after_all(report.occurred_at)
+                voided[each] = max(voided.get(each, place), place)
+    return voided
+
+
+def _after_all(instant: datetime) -> _Place:
+    return (instant, _LAST_ROUND, max(_RANKS.values()))
+
+
+def _receipts(known: list[Entry]) -> list[CustomsReceipt]:
+    receipts = [e for e in known if isinstance(e, CustomsReceipt)]
+    if not receipts:
+        return []
+    retracted = _retracted(known)
+    return [e for e in receipts if not e.source_event_id or (e.source, e.source_event_id) not in retracted]
+
+
+def _customs(told: list[CustomsReceipt]) -> Clearance | None:
+    receipts = [
+        Receipt(
+            occurred_at=e.occurred_at,
+            state=e.state,
+            letter=e.letter,
+            declaration=e.declaration,
+            text=e.text,
+            recorded_at=e.recorded_at,
+            seq=e.seq,
+        )
+        for e in told
+    ]
+    return clearance(receipts) if receipts else None
+
+
+def _customs_hold(told: list[CustomsReceipt], customs: Clearance | None) -> CustomsHold | None:
+    if customs is None or not customs.holds or customs.released_at is not None:
+        return None
+    holding = [e for e in told if e.state is customs.holds[-1]]
+    last = max(holding, key=lambda e: (e.occurred_at, e.seq))
+    return CustomsHold(last.occurred_at, last.letter, last.takes)
+
+
+def _told_otherwise(
+    template: Template, known: list[Entry], receipts: list[CustomsReceipt], customs: Clearance | None
+) -> list[Report]:
+    """Return the reports that a booking, a quotation, a won prospect or the receipts of customs amount to."""
+    told = [
+        Report(seq=e.seq, recorded_at=e.recorded_at, by=e.by, milestone=code, occurred_at=e.recorded_at)
+        for e in known
+        for kind, code in ((Booking, BOOKED), (QuotationValid, QUOTED), (Won, CONTRACT))
+        if isinstance(e, kind) and code in template.by_code
+    ]
+    if customs is None:
+        return told
+    known_at: dict[datetime, datetime] = {}
+    for receipt in receipts:
+        at = receipt.occurred_at
+        known_at[at] = min(receipt.recorded_at, known_at.get(at, receipt.recorded_at))
+    failures = [
+        Report(
+            recorded_at=known_at[failure.at],
+            milestone=DECLARED,
+            occurred_at=failure.at,
+            outcome=Outcome.FAILED,
+            reopens=(RELEASED,),
+            note=failure.text,
+        )
+        for failure in customs.failures
+    ]
+    done = [
+        Report(recorded_at=known_at[at], milestone=code, occurred_at=at)
+        for code, at in (
+            (DECLARED, customs.declared_at),
+            (RELEASED, customs.released_at),
+            (CUSTOMS_CLOSED, customs.closed_at),
+        )
+        if at is not None
+    ]
+    return told + [report for report in failures + done if report.milestone in template.by_code]
+
+
+def _wanted(milestone: Milestone, ordered: float | None) -> Decimal | None:
+    if not milestone.counted or ordered is None:
+        return None
+    return _exact(ordered) * _exact(milestone.complete_at) / 100
 
 
 def _exact(quantity: float) -> Decimal:
@@ -80,21 +286,44 @@ def _known_at(file: OrderFile, known: list[Entry], first: Report) -> datetime:
     """Return since when a milestone is known to be reached, `first` being the report that says so."""
     if first.corrects is not None:
         # A corrected date of what was reached before tells of nothing new.
-        before, _, _ = progress(file, [e for e in known if e.seq < first.seq])
+        before = progress(file, [e for e in known if e.seq < first.seq]).reached
         if first.milestone in before:
             return before[first.milestone].known_at
     return first.recorded_at
 
 
-def what_is_done(template: Template, reached: Mapping[str, Reached]) -> dict[str, Reached]:
+def next_attempt(
+    milestone: Milestone, failed: Mapping[str, tuple[Attempt, ...]], voided: Mapping[str, datetime]
+) -> Takes:
+    """
+    Return how long a milestone that is open again takes, from the moment since which it is.
+
+    That is its next round where its own attempt failed, else what it ordinarily takes: it was opened by another's
+    failure, or by an amendment.
+    """
+    attempts = failed.get(milestone.code)
+    if milestone.rounds is not None and attempts and attempts[-1].at == voided[milestone.code]:
+        return milestone.rounds.takes
+    return milestone.takes
+
+
+def what_is_done(
+    template: Template, reached: Mapping[str, Reached], voided: Mapping[str, datetime] | None = None
+) -> dict[str, Reached]:
     """
     Return what was reached, and what must have been because something after it was, although nobody said so.
 
-    What is only implied happened by the first of what follows it, and is known since that is.
+    What is only implied happened by the first of what follows it, and is known since that is. A milestone that was
+    opened again is implied by what happened since then alone.
     """
     done: dict[str, Reached] = {}
     for code in template.backwards:
-        after = [done[follower] for follower in template.successors[code] if follower in done]
+        again = (voided or {}).get(code)
+        after = [
+            done[follower]
+            for follower in template.successors[code]
+            if follower in done and (again is None or done[follower].at > again)
+        ]
         own = reached.get(code)
         if own is not None:
             done[code] = own._replace(known_at=min([own.known_at, *(r.known_at for r in after)]))

@@ -1,13 +1,11 @@
-"""What is told about an order: the entries of its log. The log is only ever added to."""
+"""What is told about an order's milestones: the facts, promises and answers in its log. The log only grows."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
-
-from models.order import Etd
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 
 class Classifier(StrEnum):
@@ -18,7 +16,15 @@ class Classifier(StrEnum):
     PLN = "PLN"
 
 
-class _Entry(BaseModel):
+class Outcome(StrEnum):
+    """How an attempt at a milestone went: it has only begun, it is done, or it failed and is tried again."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class LogLine(BaseModel):
     """
     One line of an order's log.
 
@@ -34,18 +40,24 @@ class _Entry(BaseModel):
     note: str = ""
 
 
-class Report(_Entry):
+class Report(LogLine):
     """
     A milestone happened (ACT), is expected (EST) or is planned (PLN).
 
     `source` and `source_event_id` are unique together: the same pair again changes nothing. `corrects` is the
     `seq` of a report that this one replaces. `attributes` are the columns of its file that mean nothing to us.
+
+    A report that FAILED opens its milestone again, with those that the template or `reopens` names, for the next
+    round; `round` says which attempt it speaks of (the first is 1) and may be left out.
     """
 
     kind: Literal["report"] = "report"
     milestone: str
     occurred_at: AwareDatetime
     classifier: Classifier = Classifier.ACT
+    outcome: Outcome = Outcome.DONE
+    round: int | None = Field(default=None, ge=1, le=99)
+    reopens: tuple[str, ...] | None = None
     quantity: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     source: str = ""
     source_event_id: str = ""
@@ -53,68 +65,49 @@ class Report(_Entry):
     attributes: dict[str, str] = {}
     corrects: int | None = None
 
+    @model_validator(mode="after")
+    def _only_what_happened_has_an_outcome(self) -> Self:
+        if self.classifier is not Classifier.ACT and self.outcome is not Outcome.DONE:
+            raise ValueError(f"what is only expected cannot have {self.outcome.value}")
+        return self
 
-class Withdrawal(_Entry):
-    """A report that was wrong, without another in its place: its milestone is open again."""
+
+class Withdrawal(LogLine):
+    """
+    A report that was wrong, without another in its place: its milestone is open again.
+
+    It names the report by its line in the log (`corrects`), or by its `source` and the event id there (`retracts`),
+    as DCSA's retractedEventID does: then it may come before what it retracts.
+    """
 
     kind: Literal["withdrawal"] = "withdrawal"
     milestone: str
-    corrects: int
+    corrects: int | None = None
+    source: str = ""
+    retracts: str = ""
+
+    @model_validator(mode="after")
+    def _names_one_report(self) -> Self:
+        if (self.corrects is None) == (not self.retracts) or bool(self.retracts) != bool(self.source):
+            raise ValueError("a withdrawal names a line of the log, or a source and its event id")
+        return self
 
 
-class Acknowledgement(_Entry):
+class Acknowledgement(LogLine):
     """Somebody took the stall on; the climb rests for as long as the ladder allows."""
 
     kind: Literal["acknowledgement"] = "acknowledgement"
     milestone: str
 
 
-class Promise(_Entry):
-    """The party that is waited on gave a new date for a milestone; until then it is not chased."""
+class Promise(LogLine):
+    """
+    The party that is waited on gave a new date for a milestone; until then it is not chased.
+
+    `approved_by` is who accepted a date with which the goods would miss their vessel or a hard date.
+    """
 
     kind: Literal["promise"] = "promise"
     milestone: str
     promised: AwareDatetime
-
-
-class Hold(_Entry):
-    """The order rests: nobody is chased."""
-
-    kind: Literal["hold"] = "hold"
-
-
-class Resume(_Entry):
-    """The order goes on."""
-
-    kind: Literal["resume"] = "resume"
-
-
-class Cancellation(_Entry):
-    """The order is off: everything waited for falls silent."""
-
-    kind: Literal["cancellation"] = "cancellation"
-
-
-class Reschedule(_Entry):
-    """The order has another ETD."""
-
-    kind: Literal["reschedule"] = "reschedule"
-    etd: Etd
-
-
-class Unfollowed(_Entry):
-    """Somebody cancelled the order's run in Prefect: Gendan no longer follows the order, and says so."""
-
-    kind: Literal["unfollowed"] = "unfollowed"
-
-
-class Followed(_Entry):
-    """The order is followed again, from where it is."""
-
-    kind: Literal["followed"] = "followed"
-
-
-Entry = (
-    Report | Withdrawal | Acknowledgement | Promise | Hold | Resume | Cancellation | Reschedule | Unfollowed | Followed
-)
-ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
+    approved_by: str = ""

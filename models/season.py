@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.decide import Tell, decide, next_wake_up, taken
+from models.entry import Entry
 from models.order_file import OrderFile
-from models.report import Entry, Report
+from models.report import Report
 
 
 @dataclass
@@ -69,11 +70,10 @@ def play(file: OrderFile, timeline: Timeline, until: datetime) -> tuple[OrderFil
     """
     said: list[Said] = []
     now: datetime | None = file.order.came_in
-    seq = len(file.entries)
     while now is not None:
         news: list[Entry] = []
-        for report in timeline.known_by(now):
-            seq += 1
+        last = max((entry.seq for entry in file.entries), default=0)
+        for seq, report in enumerate(timeline.known_by(now), start=last + 1):
             news.append(report.model_copy(update={"seq": seq}))
         file = file.told(*news)
         steps = decide(file, now)

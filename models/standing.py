@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
-from models.ladder import Pause, climb, rests_until
-from models.order import Etd, Order, OrderState
-from models.order_file import OrderFile
-from models.plan import due_dates
-from models.progress import Reached, progress, what_is_done
-from models.report import (
-    Acknowledgement,
+from models.agreement import Agreement, Sailing, agreed
+from models.changes import (
+    Amendment,
+    Booking,
     Cancellation,
-    Entry,
+    Contact,
+    CustomsReceipt,
     Followed,
     Hold,
-    Promise,
-    Report,
+    Lost,
     Reschedule,
     Resume,
+    Retermed,
     Unfollowed,
-    Withdrawal,
+    Won,
 )
+from models.clearance import Clearance
+from models.entry import Entry
+from models.ladder import Pause, climb, rests_until
+from models.order import Etd, OrderKind, OrderState
+from models.order_file import OrderFile
+from models.plan import planned
+from models.progress import Attempt, CustomsHold, Given, Progress, Reached, next_attempt, progress, what_is_done
+from models.report import Acknowledgement, Outcome, Promise, Report, Withdrawal
 from models.workdays import Calendar
 
 
@@ -41,31 +49,69 @@ class Standing:
     """
     Where an order stands at `now`: derived from its file alone, the same however often it is derived.
 
-    `due` are the planned due instants (none while the order has no ETD), `promised` the last promise per
-    milestone, `expected` the last estimate. `open` are the milestones waited for, in the template's order:
-    everything before them is done and they are not. `passed` are those that nobody reported although something
-    after them happened: implied, not proven.
+    `due` are the planned due instants (none while the order has no ETD), `again` those of milestones that are open once
+    more: what the next attempt takes, counted from the failure. `promises` are the last promise per milestone,
+    `estimates` the last estimate, also those for an attempt that failed since. `open` are the milestones waited for, in
+    the template's order: everything before them is done and they are not. `done` holds what was reached and what must
+    have been, `passed` are those that nobody reported although something after them happened: implied, not proven.
+    `failed` are the attempts at a milestone that failed, `voided` says since when a milestone is open once more. `held`
+    is the hold that the order is on.
     """
 
     now: datetime
     state: OrderState
-    etd: Etd | None
+    agreed: Agreement
     due: Mapping[str, datetime]
-    promised: Mapping[str, datetime]
-    expected: Mapping[str, datetime]
+    again: Mapping[str, datetime]
+    promises: Mapping[str, Given]
+    estimates: Mapping[str, Given]
     reached: Mapping[str, Reached]
+    started: Mapping[str, datetime]
+    failed: Mapping[str, tuple[Attempt, ...]]
+    voided: Mapping[str, datetime]
     counted: Mapping[str, float]
-    passed: frozenset[str]
+    done: Mapping[str, Reached]
+    customs: Clearance | None
+    customs_hold: CustomsHold | None
     open: tuple[str, ...]
     firings: Mapping[str, tuple[Firing, ...]]
     acknowledged: frozenset[str]
     notes: Mapping[str, Entry]
+    held: Hold | None
     departed_at: datetime | None
     next_entry_at: datetime | None
 
+    @property
+    def etd(self) -> Etd | None:
+        """The ETD that holds now."""
+        return self.agreed.etd
+
+    @cached_property
+    def promised(self) -> Mapping[str, datetime]:
+        """The instants promised for the present attempt, by milestone."""
+        return {code: promise.at for code, promise in self.promises.items() if self.still_counts(code, promise)}
+
+    @cached_property
+    def expected(self) -> Mapping[str, datetime]:
+        """The instants estimated for the present attempt, by milestone."""
+        return {code: given.at for code, given in self.estimates.items() if self.still_counts(code, given)}
+
+    @cached_property
+    def passed(self) -> frozenset[str]:
+        """The milestones that nobody reported although something after them happened."""
+        return frozenset(self.done.keys() - self.reached.keys())
+
+    def still_counts(self, milestone: str, given: Given) -> bool:
+        """Say whether a date was given for the present attempt, and not for one that failed since."""
+        return _still_counts(given, self.voided.get(milestone))
+
+    def round_of(self, milestone: str) -> int:
+        """Return the number of the present attempt at a milestone; the first is 1."""
+        return len(self.failed.get(milestone, ())) + 1
+
     def effective_due(self, milestone: str) -> datetime | None:
-        """Return the date that is chased for: the promise where there is one, else the plan."""
-        return self.promised.get(milestone) or self.due.get(milestone)
+        """Return the date that is chased for: the promise if there is one, else the next attempt's, else the plan's."""
+        return self.promised.get(milestone) or self.again.get(milestone) or self.due.get(milestone)
 
     def rung_of(self, milestone: str) -> str | None:
         """Return the highest rung that the milestone's stall has climbed to by now, if it stalls."""
@@ -85,86 +131,155 @@ def standing(file: OrderFile, now: datetime) -> Standing:
     known = [entry for entry in file.entries if entry.recorded_at <= now]
     later = [entry.recorded_at for entry in file.entries if entry.recorded_at > now]
     template = file.template
-    etd = _etd(file.order, known)
-    due = due_dates(template, etd, file.calendars) if etd is not None else {}
-    reached, counted, expected = progress(file, known)
-    done = what_is_done(template, reached)
+    agreement = agreed(file.order, known)
+    so_far = progress(file, known, agreement)
+    done = what_is_done(template, so_far.reached, so_far.voided)
+    due = plan_of(file, agreement, so_far.reached)
     followed = template.followed
     open_ = tuple(c for c in followed if c not in done and all(p in done for p in template.by_code[c].after))
-    promised = {e.milestone: e.promised for e in known if isinstance(e, Promise)}
-    state = _state(file, known, etd, done)
+    promises = {e.milestone: Given(e.promised, e.recorded_at) for e in known if isinstance(e, Promise)}
+    held = _held(known)
+    state = _state(file, known, agreement, done, held)
     if state.is_over or state is OrderState.NOT_FOLLOWED:
         open_ = ()
+    again = _again(file, due, so_far, open_)
+    promised = {c: given.at for c, given in promises.items() if _still_counts(given, so_far.voided.get(c))}
+    chased = {**due, **again, **promised}
     # An order on hold may have no date either.
-    firings = {c: _firings(file, known, c, due, promised, done) for c in open_} if due else {}
-    departure = reached.get(template.departure)
+    reopenings = _reopenings(file, known) if due and open_ else []
+    firings = {c: _firings(file, known, c, chased[c], done, so_far.voided, reopenings) for c in open_} if due else {}
+    departure = so_far.reached.get(template.departure)
     return Standing(
         now=now,
         state=state,
-        etd=etd,
+        agreed=agreement,
         due=due,
-        promised=promised,
-        expected=expected,
-        reached=reached,
-        counted=counted,
-        passed=frozenset(done.keys() - reached.keys()),
+        again=again,
+        promises=promises,
+        estimates=so_far.expected,
+        reached=so_far.reached,
+        started=so_far.started,
+        failed=so_far.failed,
+        voided=so_far.voided,
+        counted=so_far.counted,
+        done=done,
+        customs=so_far.customs,
+        customs_hold=so_far.customs_hold,
         open=open_,
         firings=firings,
         acknowledged=_acknowledged(file, known, open_, now),
         notes=_notes(known),
+        held=held,
         departed_at=departure.at if departure else None,
         next_entry_at=min(later, default=None),
     )
 
 
-def _etd(order: Order, known: Iterable[Entry]) -> Etd | None:
-    etd = order.etd
+def plan_of(file: OrderFile, agreement: Agreement, reached: Mapping[str, Reached]) -> dict[str, datetime]:
+    """
+    Return the due instants of all milestones; none while the order has no ETD.
+
+    A change of date or of cut-offs plans anew what is open: a milestone that was reached before it keeps the date that
+    it was reached against.
+    """
+    if not agreement.etds:
+        return {}
+
+    def plan(sailing: Sailing) -> dict[str, datetime]:
+        return planned(file.order, file.template, sailing.etd, file.calendars, sailing.cutoffs)
+
+    due = plan(agreement.etds[-1])
+    for former, following in reversed(list(pairwise(agreement.etds))):
+        if kept := [code for code, reach in reached.items() if reach.known_at < following.since]:
+            then = plan(former)
+            due.update({code: then[code] for code in kept})
+    return due
+
+
+def _still_counts(given: Given, voided: datetime | None) -> bool:
+    return voided is None or given.told_at > voided
+
+
+def _again(
+    file: OrderFile, due: Mapping[str, datetime], so_far: Progress, open_: tuple[str, ...]
+) -> dict[str, datetime]:
+    """Return when the open milestones that were opened once more are due: never before their plan."""
+    again: dict[str, datetime] = {}
+    for code in open_:
+        if code in so_far.voided and code in due:
+            milestone = file.template.by_code[code]
+            takes = next_attempt(milestone, so_far.failed, so_far.voided).likely
+            again[code] = max(due[code], file.calendars[milestone.calendar].finish(so_far.voided[code], takes))
+    return again
+
+
+def _held(known: Iterable[Entry]) -> Hold | None:
+    held: Hold | None = None
     for entry in known:
-        if isinstance(entry, Reschedule):
-            etd = entry.etd
-    return etd
+        if isinstance(entry, Hold):
+            held = held or entry
+        elif isinstance(entry, Resume):
+            held = None
+    return held
 
 
-def _state(file: OrderFile, known: list[Entry], etd: Etd | None, done: Mapping[str, Reached]) -> OrderState:
-    held = cancelled = unfollowed = False
+def _state(
+    file: OrderFile, known: list[Entry], agreement: Agreement, done: Mapping[str, Reached], held: Hold | None
+) -> OrderState:
+    cancelled = unfollowed = lost = won = False
     for entry in known:
         match entry:
-            case Hold():
-                held = True
-            case Resume():
-                held = False
             case Cancellation():
                 cancelled = True
+            case Lost():
+                lost = True
+            case Won():
+                won = True
             case Unfollowed():
                 unfollowed = True
             case Followed():
-                unfollowed = cancelled = False
+                unfollowed = cancelled = lost = False
             case _:
                 pass
     if cancelled:
         return OrderState.CANCELLED
-    if file.template.follow_to in done:
+    if won:
+        return OrderState.WON
+    if lost:
+        return OrderState.LOST
+    if agreement.split is not None:
+        return OrderState.SPLIT
+    if file.template.follow_to in done and file.order.kind is OrderKind.EXPORT:
         return OrderState.CLOSED
     if unfollowed:
         return OrderState.NOT_FOLLOWED
-    if held:
+    if held is not None:
         return OrderState.ON_HOLD
-    return OrderState.OPEN if etd is not None else OrderState.WAITING_FOR_DATE
+    return OrderState.OPEN if agreement.etd is not None else OrderState.WAITING_FOR_DATE
 
 
 def _pauses(file: OrderFile, known: list[Entry], milestone: str) -> list[Pause]:
     pauses: list[Pause] = []
     held_since: datetime | None = None
+    agreed_call: tuple[datetime, datetime] | None = None
     for entry in known:
         if isinstance(entry, Hold):
             held_since = held_since or entry.recorded_at
         elif isinstance(entry, Resume) and held_since is not None:
             pauses.append((held_since, entry.recorded_at))
             held_since = None
+        elif isinstance(entry, Contact):
+            # What was agreed last holds: a call that was agreed before it is not waited for.
+            if agreed_call is not None:
+                pauses.append((agreed_call[0], min(agreed_call[1], entry.recorded_at)))
+            again = entry.next_on
+            agreed_call = (entry.recorded_at, file.calendar.opening(again)) if again is not None else None
         elif isinstance(entry, Acknowledgement) and entry.milestone == milestone:
             pauses.append((entry.recorded_at, rests_until(file.ladder, file.calendar, entry.recorded_at)))
     if held_since is not None:
         pauses.append((held_since, None))
+    if agreed_call is not None:
+        pauses.append(agreed_call)
     return pauses
 
 
@@ -182,9 +297,10 @@ def _firings(
     file: OrderFile,
     known: list[Entry],
     code: str,
-    due: Mapping[str, datetime],
-    promised: Mapping[str, datetime],
+    due: datetime,
     done: Mapping[str, Reached],
+    voided: Mapping[str, datetime],
+    reopenings: list[_Reopening],
 ) -> tuple[Firing, ...]:
     """
     Return the rungs of one open milestone with their instants, past and to come.
@@ -198,9 +314,10 @@ def _firings(
     begin: where what came before was late, the ladder counts from there.
     """
     before = [done[p] for p in file.template.by_code[code].after]
-    stalls_at = max([promised.get(code) or due[code], *(r.at for r in before)])
+    again = [voided[code]] if code in voided else []
+    stalls_at = max([due, *(r.at for r in before), *again])
     pauses = _pauses(file, known, code)
-    known_since = _known_since(file, known, code, before)
+    known_since = _known_since(file, known, code, before, reopenings)
     settled = max(known_since, _morning_after(file.calendar, file.order.came_in))
     begins_at = _next_chance(file.calendar, settled, pauses)
     if begins_at is None:
@@ -232,21 +349,39 @@ def _next_chance(calendar: Calendar, instant: datetime, pauses: list[Pause]) -> 
     return chance
 
 
-def _known_since(file: OrderFile, known: list[Entry], code: str, before: list[Reached]) -> datetime:
+def _known_since(
+    file: OrderFile, known: list[Entry], code: str, before: list[Reached], reopenings: list[_Reopening]
+) -> datetime:
     since = [file.order.came_in, *(r.known_at for r in before)]
-    for number, entry in enumerate(known):
+    since += [at for at, done_before in reopenings if code in done_before]  # it is open because of this
+    for entry in known:
         match entry:
-            case Followed() | Reschedule():
+            case Followed() | Reschedule() | Booking() | Retermed():
                 since.append(entry.recorded_at)
             case Promise() if entry.milestone == code:
                 since.append(entry.recorded_at)
-            case Withdrawal() | Report() if entry.corrects is not None:
-                reached, _, _ = progress(file, known[:number])
-                if code in what_is_done(file.template, reached):  # it is open because of this correction
-                    since.append(entry.recorded_at)
             case _:
                 pass
     return max(since)
+
+
+_Reopening = tuple[datetime, Collection[str]]
+"""When something was told that may open milestones again, and those that were done just before."""
+
+
+def _reopenings(file: OrderFile, known: list[Entry]) -> list[_Reopening]:
+    found: list[_Reopening] = []
+    for number, entry in enumerate(known):
+        if _may_undo(entry):
+            before_it = progress(file, known[:number])
+            found.append((entry.recorded_at, what_is_done(file.template, before_it.reached, before_it.voided)))
+    return found
+
+
+def _may_undo(entry: Entry) -> bool:
+    if isinstance(entry, Report):
+        return entry.corrects is not None or entry.outcome is Outcome.FAILED
+    return isinstance(entry, Withdrawal | Amendment | CustomsReceipt)
 
 
 def _notes(known: list[Entry]) -> dict[str, Entry]:

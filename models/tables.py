@@ -51,8 +51,11 @@ orders = Table(
     Column("order_no", Text, primary_key=True),
     Column("terms", Text, ForeignKey("terms.digest"), nullable=False),
     Column("customer", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="export"),
+    Column("parent", Text, ForeignKey("orders.order_no")),
     Column("body", JSONB, nullable=False),
-    comment="Orders as they were placed. Never changed: what happens to them stands in the log.",
+    Index("ix_orders_parent", "parent", postgresql_where=text("parent IS NOT NULL")),
+    comment="Orders as they were placed. Only their terms change, and the log says when; all else stands in the log.",
 )
 
 entries = Table(
@@ -74,6 +77,20 @@ entries = Table(
         postgresql_where=text("source_event_id <> ''"),
     ),
     comment="The log: everything told about an order. Rows are added and never changed.",
+)
+
+calendar_lists = Table(
+    "calendar_lists",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("official", Text, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("holidays", JSONB, nullable=False),
+    Column("workdays", JSONB, nullable=False),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("by", Text, nullable=False, server_default=""),
+    _instant("recorded_at", nullable=False),
+    comment="Official holidays of a year, as they were loaded; the last row of a list and year holds.",
 )
 
 follow_ups = Table(

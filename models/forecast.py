@@ -1,0 +1,231 @@
+"""
+The forward pass (domain.md 2.2): from facts, promises, estimates and usual durations to a forecast of each milestone.
+
+A forecast is the latest of what it rests on, so that nothing that comes later can make it earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from operator import attrgetter
+from typing import NamedTuple
+
+from models.codes import RELEASED
+from models.hard_dates import cutoffs
+from models.milestone import Milestone, Takes
+from models.order import OrderState
+from models.order_file import OrderFile
+from models.plan import lead_of
+from models.progress import Given, next_attempt
+from models.sailings import first_sailing, sailings
+from models.standing import Standing
+from models.workdays import ONE_DAY
+
+
+class Cause(StrEnum):
+    """What a forecast rests on."""
+
+    DONE = "done"
+    PLAN = "plan"
+    PROMISE = "promise"
+    ESTIMATE = "estimate"
+    TODAY = "today"
+    """It could have been done by now and is not: at best it is done today."""
+    STEP = "step"
+    """The step before it, and how long this one takes."""
+    ROUND = "round"
+    """It is open again; the next attempt takes its time."""
+    CUSTOMS = "customs"
+    """Customs holds the goods: an inspection, papers, a suspension."""
+    SAILING = "sailing"
+    """The vessel on which the goods can be."""
+
+
+class Foreseen(NamedTuple):
+    """When a milestone will be done, what that rests on, and the step that pushes it, where one does."""
+
+    at: datetime
+    cause: Cause
+    driver: str = ""
+
+
+_latest = attrgetter("at")
+
+
+class Forecast:
+    """
+    The forward pass of an order that has an ETD, as it stands.
+
+    `seen` has every milestone, those done with their facts. `given` are the dates that somebody gave for the present
+    attempt and that are not past, `cutoffs` the booking's deadlines by milestone, `planned_at` the ETD as an instant.
+    `to_the_second` are the steps that a vessel waits for: done today may be too late for them. Instants to come are
+    in whole seconds, as those of the calendars. `pessimistic` takes the longer duration of every step (P90).
+    """
+
+    def __init__(self, file: OrderFile, at: Standing, *, pessimistic: bool = False) -> None:
+        assert at.etd is not None, "nothing is foreseen of an order without a date"
+        self.file, self.at, self.pessimistic = file, at, pessimistic
+        self.template = file.template.squeezed(lead_of(file.order, at.etd, file.calendar))
+        self.cutoffs = {hard.milestone: hard.at for hard in cutoffs(self.template, at.agreed)}
+        self.planned_at = next(sailings(self.template, at.agreed, file.calendar))
+        self.given = self._given()
+        self.to_the_second = {*self.cutoffs, self.template.loads, self.template.departure}
+        self._present = _whole(_at_the_earliest(file, at))
+        self._today: dict[str, datetime] = {}
+        self._missed: list[tuple[datetime, datetime]] = []
+        self._sails = self.planned_at
+        self.seen: dict[str, Foreseen] = {}
+        for code in self.template.forwards:
+            self.seen[code] = self._foresee(self.template.by_code[code])
+
+    def takes(self, milestone: Milestone) -> float:
+        """Return how many working days a milestone takes after the one before it."""
+        return self._days(milestone.takes)
+
+    def _days(self, takes: Takes) -> float:
+        return takes.pessimistic if self.pessimistic else takes.likely
+
+    def _given(self) -> dict[str, Foreseen]:
+        told = {code: self._told_last(code) for code in {**self.at.promises, **self.at.estimates}}
+        return {
+            code: Foreseen(_whole(given.at), cause)
+            for code, (given, cause) in told.items()
+            if given.at >= self.at.now and self.at.still_counts(code, given)
+        }
+
+    def _told_last(self, code: str) -> tuple[Given, Cause]:
+        promised, expected = self.at.promises.get(code), self.at.estimates.get(code)
+        if promised is None or (expected is not None and expected.told_at > promised.told_at):
+            assert expected is not None  # somebody gave a date
+            return expected, Cause.ESTIMATE
+        return promised, Cause.PROMISE
+
+    def _foresee(self, milestone: Milestone) -> Foreseen:
+        done = self.at.done.get(milestone.code)
+        if done is not None:
+            return Foreseen(done.at, Cause.DONE)
+        terms = list(self._terms(milestone))
+        if milestone.code == self.template.loads:
+            return self._on_a_vessel(milestone, terms)
+        if milestone.code == self.template.departure:
+            return self._departs(milestone, max(terms, key=_latest))
+        return max(terms, key=_latest)
+
+    def _terms(self, milestone: Milestone) -> Iterator[Foreseen]:
+        """Yield everything before which a milestone cannot be done; of what is equally late the first one counts."""
+        code = milestone.code
+        driver = max(milestone.after, key=lambda c: self.seen[c].at, default="")
+        before = self.seen[driver].at if driver else None
+        if code in self.given:
+            # A date that somebody gave takes the place of the usual duration, not of what comes before.
+            yield self.given[code]
+            if before is not None:
+                yield Foreseen(_whole(before), Cause.STEP, driver)
+        else:
+            yield Foreseen(self._planned(milestone), Cause.PLAN)
+            if before is not None:
+                yield Foreseen(self._finish(milestone, before, self.takes(milestone)), Cause.STEP, driver)
+            if code in self.at.voided:
+                yield Foreseen(self._next_attempt(milestone), Cause.ROUND)
+        hold = self.at.customs_hold
+        if code == RELEASED and hold is not None and not self._is_told_since(code, hold.since):
+            yield Foreseen(self._finish(milestone, hold.since, self._days(hold.takes)), Cause.CUSTOMS)
+        yield Foreseen(self._at_best(milestone), Cause.TODAY)
+
+    def _finish(self, milestone: Milestone, start: datetime, days: float) -> datetime:
+        """Return when work of `days` ends; on the very day of its deadline in time: no day is known to the hour."""
+        end = self.file.calendars[milestone.calendar].finish(start, days)
+        cutoff = self.cutoffs.get(milestone.code)
+        if cutoff is not None and end > start and end == self.end_of_its_day(milestone, cutoff):
+            return _whole(cutoff)
+        return _whole(end)
+
+    def end_of_its_day(self, milestone: Milestone, instant: datetime) -> datetime:
+        """Return the end of the day of `instant` in the calendar of a milestone."""
+        calendar = self.file.calendars[milestone.calendar]
+        return calendar.end_of(calendar.local_date(instant))
+
+    def _next_attempt(self, milestone: Milestone) -> datetime:
+        """Return when a milestone that is open again can be done: no earlier than was said before it failed."""
+        code, at = milestone.code, self.at
+        days = self._days(next_attempt(milestone, at.failed, at.voided))
+        again = self._finish(milestone, at.voided[code], days)
+        if code not in at.promises and code not in at.estimates:
+            return again
+        former, _ = self._told_last(code)
+        return max(again, _whole(former.at)) if former.at >= at.now else again
+
+    def _is_told_since(self, code: str, instant: datetime) -> bool:
+        return code in self.given and self._told_last(code)[0].told_at > instant
+
+    def _planned(self, milestone: Milestone) -> datetime:
+        """Return when the milestone is planned: by its own offset, where that is ahead of the deadline it must meet."""
+        due = self.at.due[milestone.code]
+        if milestone.code not in self.cutoffs:
+            return _whole(due)
+        home, calendar = self.file.calendar, self.file.calendars[milestone.calendar]
+        offset = timedelta(days=milestone.offset)
+        return _whole(min(due, calendar.end_of(calendar.on_or_before(home.local_date(self.planned_at) + offset))))
+
+    def _at_best(self, milestone: Milestone) -> datetime:
+        """Return the earliest that a step not done can be done: today, to the second where a vessel waits for it."""
+        if milestone.code in self.to_the_second:
+            return self._present
+        if milestone.calendar not in self._today:
+            calendar = self.file.calendars[milestone.calendar]
+            yesterday = calendar.local_date(self._present) - ONE_DAY
+            self._today[milestone.calendar] = calendar.end_of(next(calendar.workdays_after(yesterday)))
+        return self._today[milestone.calendar]
+
+    # --- the vessel
+
+    def _on_a_vessel(self, loading: Milestone, terms: list[Foreseen]) -> Foreseen:
+        """Return when the goods are on board of the first vessel that they can reach."""
+        # Who gives a date for the loading has a vessel in mind; what is not ready by then still misses it.
+        ready = max((t for t in terms if t.cause not in (Cause.PROMISE, Cause.ESTIMATE)), key=_latest)
+        self._missed = [
+            (self.seen[code].at, cutoff)
+            for code, cutoff in self.cutoffs.items()
+            if code in self.seen and code not in self.at.done
+        ]
+        self._sails = self._first_sailing(ready.at)
+        if self._sails != self.planned_at:
+            later = self.at.due[loading.code] + (self._sails - self.planned_at)
+            terms.append(Foreseen(_whole(later), Cause.SAILING, self._what_missed(ready)))
+        return max(terms, key=_latest)
+
+    def _departs(self, departure: Milestone, found: Foreseen) -> Foreseen:
+        loads = self.template.loads
+        if loads in self.at.done:
+            return found
+        if departure.code in self.given:
+            vessel = self._sails if self._sails > self.planned_at else found.at
+        elif found.at > self._sails and loads not in self.given:
+            vessel = self._first_sailing(found.at)  # a step between the loading and the departure takes too long
+        else:
+            vessel = self._sails
+        return Foreseen(_whole(vessel), Cause.SAILING) if vessel > found.at else found
+
+    def _first_sailing(self, earliest: datetime) -> datetime:
+        return first_sailing(sailings(self.template, self.at.agreed, self.file.calendar), earliest, self._missed)
+
+    def _what_missed(self, ready: Foreseen) -> str:
+        """Return the step that misses the planned vessel by most: a cut-off, or what the loading waits for."""
+        late = [(ready.at - self.planned_at, ready.driver)]
+        late += [
+            (self.seen[c].at - at, c) for c, at in self.cutoffs.items() if c in self.seen and c not in self.at.done
+        ]
+        return max(late)[1]
+
+
+def _at_the_earliest(file: OrderFile, at: Standing) -> datetime:
+    """Return now, or when an order on hold is expected to go on, where somebody said so."""
+    if at.state is not OrderState.ON_HOLD or at.held is None or at.held.until is None:
+        return at.now
+    return max(at.now, file.calendar.opening(at.held.until))
+
+
+def _whole(instant: datetime) -> datetime:
+    return instant.replace(microsecond=0) if instant.microsecond else instant

@@ -1,0 +1,52 @@
+"""Whether an order still takes anything: what is over takes nothing more, and says where to turn to instead."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from models.changes import Split, Won
+from models.errors import Refused
+from models.order import OrderState
+from models.order_file import OrderFile
+
+
+def must_run(file: OrderFile, state: OrderState, *, allow_unfollowed: bool = False) -> None:
+    """Refuse what is told about an order that is over or, unless allowed, not followed; raises Refused."""
+    if not state.is_over and (state is not OrderState.NOT_FOLLOWED or allow_unfollowed):
+        return
+    order_no = file.order.order_no
+    number = quote(order_no)
+    match state:
+        case OrderState.CLOSED:
+            raise Refused(
+                f"Order {order_no} is closed; nothing was changed. Was its last report wrong? "
+                f"`gendan report {number} MILESTONE --withdraw LINE` takes it back."
+            )
+        case OrderState.SPLIT:
+            raise _left_in_lots(file)
+        case OrderState.WON:
+            became = next((e.order.order_no for e in reversed(file.entries) if isinstance(e, Won)), "")
+            raise Refused(f"Order {order_no} is won; nothing was changed. It goes on as order {became}.")
+        case _:
+            raise Refused(
+                f"Order {order_no} is {words(state)}; nothing was changed. `gendan follow {number}` follows it again."
+            )
+
+
+def must_not_be_split(file: OrderFile) -> None:
+    """Refuse what is told about an order whose lots are followed instead; raises Refused, naming them."""
+    if any(isinstance(entry, Split) for entry in file.entries):
+        raise _left_in_lots(file)
+
+
+def words(state: OrderState) -> str:
+    """Return a state as it is said."""
+    return state.value.replace("_", " ")
+
+
+def _left_in_lots(file: OrderFile) -> Refused:
+    lots = next((e.lots for e in reversed(file.entries) if isinstance(e, Split)), ())
+    return Refused(
+        f"Order {file.order.order_no} is split into {', '.join(lot.order_no for lot in lots)}; nothing was changed. "
+        "Tell it of the lot that it is about."
+    )
