@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import Field
 
 from models.errors import Refused
-from models.report import Classifier, Report
+from models.intake import spelt
+from models.report import Classifier, Outcome, Report, Withdrawal
 from tasks.logbook import Placed, record_report
+
+BY = "Prefect form"
 
 
 @flow(name="report-milestone", persist_result=False)
@@ -20,34 +24,55 @@ async def report_milestone(
     milestone: str,
     happened_at: datetime | None = None,
     classifier: Literal["ACT", "EST", "PLN"] = "ACT",
-    quantity: float | None = None,
+    outcome: Literal["done", "failed", "started"] = "done",
+    round: Annotated[int, Field(ge=1, le=99)] | None = None,
+    reopens: list[str] | None = None,
+    quantity: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None,
     note: str = "",
     source: str = "",
     source_event_id: str = "",
+    retracts: str = "",
 ) -> State[Any]:
     """
-    Report that a milestone of an order happened, or when it is expected.
+    Report that a milestone of an order happened, failed, or when it is expected.
 
-    Without `happened_at` it happened now. The same `source` and `source_event_id` again change nothing. What is
-    refused ends the run as failed, with the reason as its message; nothing is recorded then.
+    Without `happened_at` it happened now. What failed is open again, with the steps in `reopens` or those that its
+    template names. `retracts` takes an event of `source` back instead, also before it came. The same `source` and
+    `source_event_id` again change nothing. What is refused ends the run as failed, with the reason as its message;
+    nothing is recorded then.
     """
     if happened_at is not None and happened_at.tzinfo is None:
         raise Refused(f"happened_at {happened_at.isoformat()} has no zone: add Z or an offset such as +08:00.")
+    if classifier != "ACT" and outcome != "done":
+        raise Refused(f"What is only expected ({classifier}) cannot have {outcome}; report it as ACT once it has.")
+    if retracts and not source:
+        raise Refused(f"Event {retracts} is to be taken back, and nobody says whose it is: give its source.")
 
-    def make(placed: Placed) -> Report:
+    def make(placed: Placed) -> Report | Withdrawal:
+        codes = placed.template.codes
+        code = spelt(milestone.strip(), codes)
+        if retracts:
+            return Withdrawal(
+                recorded_at=placed.now, by=BY, note=note, milestone=code, source=source, retracts=retracts
+            )
         return Report(
             recorded_at=placed.now,
-            by="Prefect form",
+            by=BY,
             note=note,
-            milestone=milestone.strip(),
+            milestone=code,
             occurred_at=happened_at or placed.now,
             classifier=Classifier(classifier),
+            outcome=Outcome(outcome),
+            round=round,
+            reopens=tuple(spelt(step.strip(), codes) for step in reopens) if reopens else None,
             quantity=quantity,
             source=source,
             source_event_id=source_event_id,
         )
 
     recorded = await record_report(order_no.strip(), make)
-    if recorded.is_new:
-        return Completed(name="Recorded", message=f"{order_no}: {milestone} recorded.")
-    return Completed(name="Known already", message=f"{source} {source_event_id} was recorded before; nothing changed.")
+    event = f"{source} {source_event_id or retracts}"
+    if not recorded.is_new:
+        return Completed(name="Known already", message=f"{event} was recorded before; nothing changed.")
+    said = f"{order_no}: {event} is taken back." if retracts else f"{order_no}: {milestone} recorded."
+    return Completed(name="Recorded", message=f"{said} {recorded.remark}".strip())

@@ -10,18 +10,21 @@ from datetime import datetime, timedelta
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from sqlalchemy.exc import SQLAlchemyError
 
 from gendan.house import House, running_urls
 from models.errors import GendanError
+from models.plan import Calendars
 from notifications.channels import Channels
 from tasks import database
+from tasks.calendar_lists import calendars_in_force
 from tasks.clock import now
 from tasks.follow_ups import awake_too_long, count_followed
-from tasks.library import load_library
+from tasks.library import Library, load_library
 from tasks.outbox import list_messages
 from tasks.schema import check_schema
 from tasks.settings import Settings
-from tasks.waking import DEPLOYMENT, STUCK
+from tasks.waking import DEPLOYMENTS, STUCK
 
 SEEN_LATELY = timedelta(minutes=2)
 RUNS_OUT = timedelta(days=120)
@@ -99,14 +102,15 @@ async def _prefect(api_url: str, settings: Settings) -> list[Finding]:
                 return [Finding("prefect", False, f"{api_url} does not answer: start it with `gendan up`")]
             findings = [Finding("prefect", True, f"answers at {api_url}")]
             names = {f"{d.name}" for d in await client.read_deployments()}
-            missing = sorted({"follow-order", "keep-watch", "report-milestone", "register-orders"} - names)
+            following = {deployment.rpartition("/")[2] for deployment in DEPLOYMENTS.values()}
+            missing = sorted({*following, "keep-watch", "report-milestone", "register-orders"} - names)
             findings.append(
                 Finding(
                     "deployments",
                     not missing,
                     f"missing: {', '.join(missing)}; run `prefect deploy --all`"
                     if missing
-                    else f"all there ({DEPLOYMENT})",
+                    else f"all there ({', '.join(DEPLOYMENTS.values())})",
                 )
             )
             workers = await client.read_workers_for_work_pool(settings.pool) if not missing else []
@@ -128,18 +132,30 @@ async def _library(settings: Settings) -> list[Finding]:
     library = load_library(settings.library)
     findings = [Finding("library", True, f"{len(library.templates)} templates: {', '.join(sorted(library.templates))}")]
     horizon = now() + RUNS_OUT
-    for calendar in library.calendars.values():
+    calendars = await _calendars(library)
+    ending: dict[str, int] = {}
+    for calendar in calendars.values():
         if calendar.published is not None and calendar.is_provisional(calendar.local_date(horizon)):
-            findings.append(
-                Finding(
-                    f"calendar {calendar.code}",
-                    False,
-                    f"the official list ends with {max(calendar.published)}, and orders are planned until "
-                    f"{_month(horizon)}: later dates are estimates. When the notice is out, put it into "
-                    f"calendars/{calendar.code}.yaml in your library folder (GENDAN_LIBRARY)",
-                )
+            ending.setdefault(calendar.official or calendar.code, max(calendar.published))
+    for official, year in ending.items():
+        findings.append(
+            Finding(
+                f"holidays {official}",
+                False,
+                f"the official list ends with {year}, and orders are planned until {_month(horizon)}: later dates are "
+                "estimates, and marked so. When the notice is out, load it: `gendan calendar import FILE`",
             )
+        )
     return findings
+
+
+async def _calendars(library: Library) -> Calendars:
+    """Return the calendars with the lists that were loaded; without a database those of the library."""
+    try:
+        async with database.transaction() as connection:
+            return await calendars_in_force(connection)
+    except (GendanError, SQLAlchemyError):
+        return library.calendars  # said already, where the database is looked at
 
 
 def _month(instant: datetime) -> str:

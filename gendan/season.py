@@ -14,7 +14,8 @@ from models.order_file import OrderFile
 from models.report import Report
 from models.result import MessageResult, Result, result_of
 from models.season import Said, Timeline, play
-from tasks.library import Library, choose_template
+from tasks.choosing import template_for, with_customers_terms
+from tasks.library import Library
 from tasks.spreadsheets import read_rows
 
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -49,8 +50,8 @@ def load_season(orders: Path, reports: Path, library: Library, limit: int | None
     files: dict[str, OrderFile] = {}
     for row in _usable(orders, ORDER_NEEDS, refused):
         try:
-            accepted = order_from(row, now=LAST, choose=partial(choose_template, library), calendars=library.calendars)
-            order, template = accepted
+            accepted = order_from(row, now=LAST, choose=partial(template_for, library), calendars=library.calendars)
+            order, template = with_customers_terms(library, accepted)
             if order.order_no in files:
                 raise RowRefused(row.line, "order_no", f"{order.order_no} stands twice")
             order = order.model_copy(update={"came_in": order.placed_at})

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from models.decide import NO_DATE
 from models.names import Language
-from notifications.facts import Facts, Note, Sailing, Stall
-from notifications.texts import count, enumerate_, quantity, sailing_day, say, shorten, when
+from models.prospect import CONTRACT_SIGNED, NEXT_CONTACT, QUOTE_ENDS
+from notifications.deadlines import deadline_name
+from notifications.facts import Facts, Foreseen, Note, Prospect, Sailing, Stall
+from notifications.texts import count, day, enumerate_, quantity, sailing_day, say, shorten, when
 
 BODY = 600
 """Characters per language: WeCom takes 2048 bytes, and a Chinese character is three (domain.md 3.5)."""
@@ -21,10 +23,15 @@ _LISTED = 2
 
 
 class _Room(NamedTuple):
-    """Characters for the note, and whether the steps that are held up are named or only given by code."""
+    """
+    Characters for the note, and whether the steps that are held up are named or only given by code.
+
+    Without `all_lines` they are left out, as is the pointer to Prefect: the effect on the ship date says more.
+    """
 
     note: int
     names: bool
+    all_lines: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,15 @@ def compose(facts: Facts, languages: Sequence[Language]) -> Message:
 
 
 def command(verb: str, order_no: str, *rest: str) -> str:
-    """Return a `gendan` command that can be pasted into a shell as it is."""
-    dashes = ["--"] if order_no.startswith("-") else []
-    return shlex.join(["gendan", verb, *dashes, order_no, *rest])
+    """Return a `gendan` command (`verb` may be two words) that can be pasted into a shell as it is."""
+    words = ["gendan", *verb.split()]
+    if not order_no.startswith("-"):
+        words += [order_no, *rest]
+    elif rest and rest[0].startswith("--"):
+        words += [*rest, "--", order_no]
+    else:
+        words += ["--", order_no, *rest]
+    return shlex.join(words)
 
 
 def _subject(facts: Facts, languages: Sequence[Language]) -> str:
@@ -61,7 +74,7 @@ def _subject(facts: Facts, languages: Sequence[Language]) -> str:
     stall = facts.stall
     if stall is None:
         lead = say(first, "lead_note")
-        what = say(first, "no_date" if facts.about == NO_DATE else "unfollowed")
+        what = say(first, facts.about.lower())
     else:
         late = count(first, "late", stall.late)
         lead = say(first, "lead_late" if stall.late else "lead", rung=stall.rung, late=late)
@@ -74,12 +87,12 @@ def _body(facts: Facts, language: Language, room: _Room) -> str:
     lines = _why(facts, language) if facts.stall is None else _step(facts, facts.stall, language)
     if facts.sailing is not None:
         lines.append(_ship_date(facts, facts.sailing, language))
-    if facts.stall is not None and facts.stall.follows:
+    if facts.stall is not None and facts.stall.follows and room.all_lines:
         steps = [f"{step.code} {step.name.in_(language)}" if room.names else step.code for step in facts.stall.follows]
         lines.append(say(language, "follows", steps=enumerate_(language, steps, _LISTED)))
     if facts.note is not None:
         lines.append(_note(facts, facts.note, language, room.note))
-    lines += _answers(facts, language)
+    lines += _answers(facts, language, room)
     return "\n".join(lines)
 
 
@@ -108,14 +121,33 @@ def _ship_date(facts: Facts, sailing: Sailing, language: Language) -> str:
     etd = sailing_day(language, sailing.etd, facts.home)
     if sailing.departed_at is not None:
         return say(language, "departed", etd=etd, departed=when(language, sailing.departed_at, facts.home))
-    left = (
-        count(language, "etd_past", sailing.days_past)
-        if sailing.days_past
-        else count(language, "workdays_left", sailing.workdays_left)
-    )
+    if sailing.is_hoped:
+        return say(language, "hoped", etd=etd, left=_left(sailing, language, "hoped_past"))
+    left = _left(sailing, language, "etd_past")
+    if sailing.foreseen is not None:
+        return _foreseen(facts, sailing.foreseen, etd, left, language)
     if not sailing.days_used:
         return say(language, "etd", etd=etd, left=left)
     return say(language, "etd_used", etd=etd, left=left, used=count(language, "days_used", sailing.days_used))
+
+
+def _left(sailing: Sailing, language: Language, past: str) -> str:
+    if sailing.days_past:
+        return count(language, past, sailing.days_past)
+    return count(language, "workdays_left", sailing.workdays_left)
+
+
+def _foreseen(facts: Facts, foreseen: Foreseen, etd: str, left: str, language: Language) -> str:
+    """Say the effect of the delay: on the ship date, on which deadline, and how much room is left (domain.md 2.6)."""
+    if foreseen.is_late:
+        line = say(language, "etd_forecast", etd=etd, forecast=day(language, foreseen.sails_on))
+    else:
+        line = say(language, "etd", etd=etd, left=left)
+    if foreseen.breaks is not None:
+        deadline = deadline_name(foreseen.breaks.code, language)
+        at = when(language, foreseen.breaks.at, facts.home)
+        line = say(language, "etd_breaks", line=line, deadline=deadline, at=at)
+    return line if foreseen.slack is None else say(language, "etd_slack", line=line, slack=foreseen.slack)
 
 
 def _note(facts: Facts, note: Note, language: Language, room: int) -> str:
@@ -126,12 +158,43 @@ def _note(facts: Facts, note: Note, language: Language, room: int) -> str:
 
 
 def _why(facts: Facts, language: Language) -> list[str]:
+    if facts.prospect is not None:
+        return _about_prospect(facts, facts.prospect, language)
     key = "no_date_why" if facts.about == NO_DATE else "unfollowed_why"
     return [say(language, key, at=when(language, facts.since, facts.home))]
 
 
-def _answers(facts: Facts, language: Language) -> list[str]:
+def _about_prospect(facts: Facts, prospect: Prospect, language: Language) -> list[str]:
+    said = {
+        "day": day(language, prospect.day),
+        "days": count(language, "days_silent", prospect.days_silent),
+        "left": count(language, "workdays_left", prospect.workdays_left),
+    }
+    lines = [say(language, f"{facts.about.lower()}_why", **said)]
+    if prospect.waits_for:
+        steps = [f"{step.code} {step.name.in_(language)}" for step in prospect.waits_for]
+        lines.append(say(language, "prospect_waits", steps=enumerate_(language, steps, _LISTED)))
+    return lines
+
+
+def _prospect_answers(facts: Facts, language: Language) -> list[str]:
+    def answer(key: str, verb: str, option: str, value: str) -> str:
+        return say(language, key, command=command(f"prospects {verb}", facts.order_no, option, value))
+
+    if facts.about == CONTRACT_SIGNED:
+        return [answer("prospect_won", "won", "--order", "NUMBER")]
+    lines = [answer("prospect_spoken", "contact", "--next", "DATE")]
+    if facts.about == QUOTE_ENDS:
+        lines.append(answer("prospect_quoted", "quote", "--valid-until", "DATE"))
+    if facts.about != NEXT_CONTACT:
+        lines.append(answer("prospect_lost", "lost", "--reason", "REASON"))
+    return lines
+
+
+def _answers(facts: Facts, language: Language, room: _Room) -> list[str]:
     order_no, stall = facts.order_no, facts.stall
+    if facts.prospect is not None:
+        return _prospect_answers(facts, language)
     if stall is None:
         if facts.about == NO_DATE:
             return [say(language, "no_date_answer", command=command("reschedule", order_no, "DATE"))]
@@ -145,8 +208,9 @@ def _answers(facts: Facts, language: Language) -> list[str]:
         say(language, "answer_done", command=command("report", order_no, code)),
         say(language, "answer_date", command=command("promise", order_no, code, "DATE")),
         say(language, "answer_taken", command=command("ack", order_no, code)),
-        say(language, "answer_prefect"),
     ]
+    if room.all_lines:
+        lines.append(say(language, "answer_prefect"))
     if stall.next is not None:
         at = when(language, stall.next.at, facts.home)
         lines.append(say(language, "next", role=stall.next.role.in_(language), rung=stall.next.rung, at=at))
@@ -158,9 +222,16 @@ def _answers(facts: Facts, language: Language) -> list[str]:
 def _room(facts: Facts) -> _Room:
     """Return the room that the longest language leaves, so that all of them tell the same."""
     wanted = min(_NOTE_WANTS, len(facts.note.text)) if facts.note else 0
+    left = 0
     for names in (True, False):
-        longest = max(len(_body(facts, language, _Room(1, names))) for language in Language)
-        left = BODY - longest
+        left = _left_over(facts, _Room(1, names))
         if left >= wanted:
-            break
-    return _Room(max(_NOTE_LEAST, min(left, _NOTE_MOST)), names)
+            return _Room(min(left, _NOTE_MOST), names)
+    if left >= min(wanted, _NOTE_LEAST):
+        return _Room(left, False)
+    left = _left_over(facts, _Room(1, False, all_lines=False))
+    return _Room(max(_NOTE_LEAST, min(left, _NOTE_MOST)), False, all_lines=False)
+
+
+def _left_over(facts: Facts, room: _Room) -> int:
+    return BODY - max(len(_body(facts, language, room)) for language in Language)

@@ -6,17 +6,37 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from models.accept import late_dates
+from models.changes import Reschedule
+from models.entry import Entry
 from models.errors import GendanError, Refused
 from models.moments import parse_moment, whole_day
 from models.names import Language
 from models.order import OrderState
 from models.order_file import OrderFile
-from models.report import Entry, Promise, Report, Reschedule
+from models.report import Outcome, Promise, Report
 from models.standing import Standing
 from notifications.badges import by_urgency
 
 BY = "Prefect form"
 SOURCE = "gendan:form"
+DONE, FAILED = "done", "failed, with comments"
+_RESULT: dict[str, dict[str, Any]] = {
+    "outcome": {
+        "type": "string",
+        "enum": [DONE, FAILED],
+        "default": DONE,
+        "title": "Result",
+        "description": "Of an approval or inspection; what failed is tried again. Comments go into the note.",
+    }
+}
+_APPROVAL: dict[str, dict[str, Any]] = {
+    "approved_by": {
+        "type": "string",
+        "title": "Approved by",
+        "description": "Only for a date with which the ETD or a hard date is missed: who accepts that.",
+    }
+}
 
 
 def form_schema(file: OrderFile, at: Standing, language: Language) -> dict[str, Any]:
@@ -36,7 +56,9 @@ def form_schema(file: OrderFile, at: Standing, language: Language) -> dict[str, 
         fields = {
             "milestone": {"type": "string", "enum": choices, "default": choices[0], "title": "Milestone"},
             "happened_at": {**moment, "title": "Happened at", "description": "When it happened; empty if it has not."},
+            **(_RESULT if any(file.template.by_code[code].rounds for code in at.open) else {}),
             "promised": {**moment, "title": "Or: new promised date", "description": "When it will be done."},
+            **(_APPROVAL if late_dates(file, at).keys() & at.open else {}),
             "quantity": {"type": "number", "title": "Quantity", "description": "Only for a part; empty: all of it."},
             "note": note,
         }
@@ -60,6 +82,9 @@ def entry_from(answer: Mapping[str, Any], event: str) -> Callable[[OrderFile, da
             raise Refused("Not accepted: choose the milestone that you are answering for.")
         if answer.get("happened_at") and answer.get("promised"):
             raise Refused("Not accepted: give the date it happened or a new promised date, not both.")
+        failed = answer.get("outcome") == FAILED
+        if failed and not answer.get("happened_at"):
+            raise Refused("Not accepted: say when it failed.")
         if answer.get("happened_at"):
             return Report(
                 recorded_at=now,
@@ -67,13 +92,19 @@ def entry_from(answer: Mapping[str, Any], event: str) -> Callable[[OrderFile, da
                 note=note,
                 milestone=milestone,
                 occurred_at=_instant(answer, "happened_at", file),
+                outcome=Outcome.FAILED if failed else Outcome.DONE,
                 quantity=_quantity(answer),
                 source=SOURCE,
                 source_event_id=event,
             )
         if answer.get("promised"):
             return Promise(
-                recorded_at=now, by=BY, note=note, milestone=milestone, promised=_instant(answer, "promised", file)
+                recorded_at=now,
+                by=BY,
+                note=note,
+                milestone=milestone,
+                promised=_instant(answer, "promised", file),
+                approved_by=str(answer.get("approved_by") or "").replace("\0", "").strip()[:200],
             )
         raise Refused("Not accepted: say when it happened, or give a new promised date.")
 

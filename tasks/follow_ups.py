@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Row, Select, and_, func, or_, select, update
 
 from models import tables
-from models.order import OrderState
+from models.order import OrderKind, OrderState
 from models.order_file import OrderFile
 from tasks.clock import now
 from tasks.database import ASLEEP_CHANNEL, WAKE_CHANNEL, transaction
@@ -22,15 +22,17 @@ WORKER = "GENDAN_WORKER"
 """Set in a worker of ours to its name: what it leaves awake when it is killed, it takes up when it starts again."""
 
 _rows = tables.follow_ups.c
+_orders = tables.orders.c
 
 
 @dataclass(frozen=True)
 class Woken:
-    """An order taken for waking: its run in Prefect, if it has one."""
+    """An order taken for waking: its run in Prefect, if it has one, and what kind of flow runs it."""
 
     order_no: str
     flow_run_id: UUID | None
     generation: int
+    kind: OrderKind
 
 
 async def take_due(limit: int, by: str) -> list[Woken]:
@@ -39,24 +41,27 @@ async def take_due(limit: int, by: str) -> list[Woken]:
 
     Reads by index what is due or wanted, and nothing else. Two callers never take the same order.
     """
+    # As a CTE it is asked once; as a plain subquery the planner may ask it for each row, and take more than `limit`.
     due = (
-        select(_rows.order_no)
+        select(_rows.order_no, _orders.kind)
+        .join_from(tables.follow_ups, tables.orders, _orders.order_no == _rows.order_no)
         .where(
             _rows.awake_since.is_(None),
             or_(_rows.wanted, and_(_rows.clock.is_(None), _rows.next_wake_up <= now())),
         )
         .order_by(_rows.next_wake_up.nulls_first())
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=tables.follow_ups)
+        .cte("due")
     )
     async with transaction() as connection:
         taken = await connection.execute(
             update(tables.follow_ups)
-            .where(_rows.order_no.in_(due))
+            .where(_rows.order_no == due.c.order_no)
             .values(awake_since=now(), awake_by=by)
-            .returning(_rows.order_no, _rows.flow_run_id, _rows.generation)
+            .returning(_rows.order_no, _rows.flow_run_id, _rows.generation, due.c.kind)
         )
-        return [Woken(*row) for row in taken]
+        return [_woken(row) for row in taken]
 
 
 async def wake_up(order_no: str) -> tuple[OrderFile, FollowUp]:
@@ -154,22 +159,20 @@ async def let_go(order_nos: Sequence[str]) -> None:
 
 async def awake_too_long(limit: timedelta, by: str | None = None) -> list[Woken]:
     """Return the orders awake for longer than `limit`; with `by`, those that this worker left behind."""
-    query = select(_rows.order_no, _rows.flow_run_id, _rows.generation).where(_rows.awake_since < now() - limit)
+    query = _select_woken().where(_rows.awake_since < now() - limit)
     if by is not None:
         query = query.where(_rows.awake_by == by)
     async with transaction() as connection:
-        return [Woken(*row) for row in await connection.execute(query)]
+        return [_woken(row) for row in await connection.execute(query)]
 
 
 async def find_by_run(flow_run_ids: Sequence[UUID]) -> list[Woken]:
     """Return the orders that are still followed and whose runs are among these."""
     async with transaction() as connection:
         rows = await connection.execute(
-            select(_rows.order_no, _rows.flow_run_id, _rows.generation).where(
-                _rows.flow_run_id.in_(flow_run_ids), _rows.closed_as.is_(None)
-            )
+            _select_woken().where(_rows.flow_run_id.in_(flow_run_ids), _rows.closed_as.is_(None))
         )
-        return [Woken(*row) for row in rows]
+        return [_woken(row) for row in rows]
 
 
 async def count_followed() -> int:
@@ -186,9 +189,19 @@ async def page_of_followed(after: str, limit: int) -> list[Woken]:
     """Return up to `limit` followed orders whose number comes after `after`: for going through all of them."""
     async with transaction() as connection:
         rows = await connection.execute(
-            select(_rows.order_no, _rows.flow_run_id, _rows.generation)
+            _select_woken()
             .where(_rows.closed_as.is_(None), _rows.order_no > after)
             .order_by(_rows.order_no)
             .limit(limit)
         )
-        return [Woken(*row) for row in rows]
+        return [_woken(row) for row in rows]
+
+
+def _select_woken() -> Select[tuple[str, UUID | None, int, str]]:
+    return select(_rows.order_no, _rows.flow_run_id, _rows.generation, _orders.kind).join_from(
+        tables.follow_ups, tables.orders, _orders.order_no == _rows.order_no
+    )
+
+
+def _woken(row: Row[tuple[str, UUID | None, int, str]]) -> Woken:
+    return Woken(row.order_no, row.flow_run_id, row.generation, OrderKind(row.kind))

@@ -10,12 +10,12 @@ from itertools import islice
 from pathlib import Path
 
 from models.errors import GendanError, ImportRefused, Refused, Unavailable, UnknownOrder
-from models.intake import ORDER_NEEDS, Row, RowRefused, order_from, order_no_of, report_from
-from models.plan import Calendars
-from models.report import Report
+from models.intake import ORDER_NEEDS, Row, RowRefused, order_from, order_no_of, told_from
+from models.report import Report, Withdrawal
+from tasks.choosing import template_for, with_customers_terms
 from tasks.clock import now
-from tasks.library import choose_template, library
-from tasks.logbook import Placed, check_reports, record_reports
+from tasks.library import library
+from tasks.logbook import Placed, take_in_reports
 from tasks.orders import register
 from tasks.spreadsheets import read_rows
 
@@ -51,7 +51,8 @@ async def take_orders(rows: Iterable[Row | RowRefused]) -> Outcome:
         try:
             if isinstance(row, RowRefused):
                 raise row
-            accepted = order_from(row, now=now(), choose=partial(choose_template, shelf), calendars=shelf.calendars)
+            accepted = order_from(row, now=now(), choose=partial(template_for, shelf), calendars=shelf.calendars)
+            accepted = with_customers_terms(shelf, accepted)
             order_no = accepted.order.order_no
             if order_no in seen:
                 raise RowRefused(row.line, "order_no", f"{order_no} stands twice in this file")
@@ -73,7 +74,6 @@ async def take_orders(rows: Iterable[Row | RowRefused]) -> Outcome:
 async def take_reports(rows: Iterable[Row | RowRefused]) -> Outcome:
     """Take in the reports of a table, a few hundred in a transaction."""
     outcome = Outcome("reports")
-    calendars = library().calendars
     iterator = iter(rows)
     while batch := list(islice(iterator, BATCH)):
         usable: list[Row] = []
@@ -85,36 +85,33 @@ async def take_reports(rows: Iterable[Row | RowRefused]) -> Outcome:
                 usable.append(row)
             except RowRefused as refusal:
                 outcome.refused.append(refusal)
-        checked = await check_reports([(order_no_of(row), partial(_report, row, calendars)) for row in usable])
-        good: list[tuple[str, Report]] = []
-        for row, result in zip(usable, checked, strict=True):
-            if isinstance(result, RowRefused):
-                outcome.refused.append(result)
-            elif isinstance(result, GendanError):
-                column = "order_no" if isinstance(result, UnknownOrder) else ""
-                outcome.refused.append(RowRefused(row.line, column, str(result)))
-            else:
-                good.append(result)
-        recorded = await record_reports(good)
-        outcome.new += recorded.new
-        outcome.known += recorded.known
+        taken = await take_in_reports([(order_no_of(row), partial(_told, row)) for row in usable])
+        outcome.new += taken.new
+        outcome.known += taken.known
+        outcome.refused += [_refused(usable[place], refusal) for place, refusal in taken.refused.items()]
     outcome.refused.sort(key=lambda refusal: refusal.line)
     return outcome
 
 
-def _report(row: Row, calendars: Calendars, placed: Placed) -> Report:
-    report = report_from(
+def _refused(row: Row, refusal: GendanError) -> RowRefused:
+    if isinstance(refusal, RowRefused):
+        return refusal
+    return RowRefused(row.line, "order_no" if isinstance(refusal, UnknownOrder) else "", str(refusal))
+
+
+def _told(row: Row, placed: Placed) -> Report | Withdrawal:
+    told = told_from(
         row,
         now=placed.now,
-        order_calendar=calendars[placed.template.calendar],
+        order_calendar=placed.calendar,
         placed_at=placed.order.placed_at,
         codes=placed.template.codes,
     )
-    if report.recorded_at >= placed.now:
-        return report
+    if isinstance(told, Withdrawal) or told.recorded_at >= placed.now:
+        return told
     # Known elsewhere since then, to us since now: nobody is chased for days on which we did not know.
-    told = {"recorded_at": report.recorded_at.isoformat(), **report.attributes}
-    return report.model_copy(update={"recorded_at": placed.now, "attributes": told})
+    attributes = {"recorded_at": told.recorded_at.isoformat(), **told.attributes}
+    return told.model_copy(update={"recorded_at": placed.now, "attributes": attributes})
 
 
 def table_of(csv: str) -> Iterator[Row | RowRefused]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,16 +13,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
+from models.entry import ENTRY
 from models.errors import DuplicateOrder, UnknownOrder
 from models.ladder import Ladder
 from models.order import Order, OrderState
 from models.order_file import Claim, OrderFile
-from models.report import ENTRY
+from models.plan import Calendars
 from models.template import Template
+from tasks.calendar_lists import LATEST_LIST, calendars_as_of
 from tasks.clock import now
 from tasks.database import WAKE_CHANNEL, transaction
-from tasks.library import library
-from tasks.terms import find_terms, keep_terms
+from tasks.terms import Terms, find_terms, keep_terms
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ async def register(
             "order_no": order.order_no,
             "terms": digest,
             "customer": order.customer,
+            "kind": order.kind.value,
+            "parent": order.parent or None,
             "body": order.model_dump(mode="json"),
         }
         added = await connection.execute(
@@ -97,24 +100,48 @@ async def read_order(connection: AsyncConnection, order_no: str) -> Row[Any]:
 
 
 async def assemble(connection: AsyncConnection, row: Row[Any]) -> OrderFile:
-    """Put the file of an order together from its row, its log and its messages: two queries."""
-    terms = await find_terms(connection, row.terms)
-    entries = await connection.execute(
-        select(tables.entries.c.seq, tables.entries.c.body)
-        .where(tables.entries.c.order_no == row.order_no)
-        .order_by(tables.entries.c.seq)
+    """
+    Put the file of an order together from its row, its log and its messages: two queries.
+
+    Its terms and the calendars in force are read with its log, not with its row: who takes the order's `wanted` back
+    before this sees whatever had set it.
+    """
+    entries = tables.entries
+    known = select(tables.orders.c.terms, LATEST_LIST).where(tables.orders.c.order_no == row.order_no).subquery("known")
+    found = await connection.execute(
+        select(known.c.terms, known.c.latest_list, entries.c.seq, entries.c.body)
+        .select_from(known.outerjoin(entries, entries.c.order_no == row.order_no))
+        .order_by(entries.c.seq)
     )
+    log = found.all()  # one line without an entry where the log is empty
     claims = await connection.execute(
         select(tables.messages.c.milestone, tables.messages.c.rung, tables.messages.c.due).where(
             tables.messages.c.order_no == row.order_no
         )
     )
+    return file_of(
+        row,
+        await find_terms(connection, log[0].terms),
+        await calendars_as_of(connection, log[0].latest_list),
+        [(entry.seq, entry.body) for entry in log if entry.seq is not None],
+        claims.all(),
+    )
+
+
+def file_of(
+    row: Row[Any],
+    terms: Terms,
+    calendars: Calendars,
+    log: Iterable[tuple[int, Mapping[str, Any]]],
+    claims: Iterable[Sequence[Any]],
+) -> OrderFile:
+    """Put the file of an order together from a row like that of `read_order`, its log and its claims."""
     return OrderFile(
         order=Order.model_validate(row.order),
         template=terms.template,
         ladder=terms.ladder,
-        calendars=library().calendars,
-        entries=tuple(ENTRY.validate_python({**entry.body, "seq": entry.seq}) for entry in entries),
+        calendars=calendars,
+        entries=tuple(ENTRY.validate_python({**body, "seq": seq}) for seq, body in log),
         claimed=frozenset(Claim(*claim) for claim in claims),
         shown=row.shown,
         closed_as=OrderState(row.closed_as) if row.closed_as else None,

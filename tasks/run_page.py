@@ -74,7 +74,7 @@ class RunPage:
         The milestone is the task run's dynamic key: opening the same bar twice gives the same bar.
         """
         kind, name = bar_state(appearance, settings().language)
-        get_run_logger().info("%s %s: %s", code, file.template.by_code[code].name.in_(settings().language), name)
+        get_run_logger().info("%s %s: %s", code, _step_name(file, code), name)
         state: State[None] = State(type=StateType(kind), name=name)
         if code in self._bars:
             try:
@@ -236,7 +236,15 @@ def sheet_key(order_no: str) -> str:
     return f"{slug}-{hashlib.sha256(order_no.encode()).hexdigest()[:6]}-sheet".lstrip("-")
 
 
+def _step_name(file: OrderFile, code: str) -> str:
+    """Return the name of a milestone; of one that the order's template has no more, nothing."""
+    milestone = file.template.by_code.get(code)
+    return milestone.name.in_(settings().language) if milestone is not None else ""
+
+
 def _bar_name(file: OrderFile, at: Standing, code: str) -> str:
+    if code not in file.template.by_code:
+        return code
     return bar_name(file.template.by_code[code], at.due.get(code), settings().language, file.calendar)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -44,8 +45,14 @@ async def keep_terms(connection: AsyncConnection, template: Template, ladder: La
 
 async def find_terms(connection: AsyncConnection, digest: str) -> Terms:
     """Return the terms with this digest; they never change, so each process reads them once."""
-    if digest not in _known:
-        row = await connection.execute(select(tables.terms.c.body).where(tables.terms.c.digest == digest))
-        body = row.scalar_one()
-        _known[digest] = Terms(Template.model_validate(body["template"]), Ladder.model_validate(body["ladder"]))
-    return _known[digest]
+    return (await find_all_terms(connection, [digest]))[digest]
+
+
+async def find_all_terms(connection: AsyncConnection, digests: Iterable[str]) -> dict[str, Terms]:
+    """Return the terms with these digests: one query for all that this process has not read before."""
+    wanted = set(digests)
+    if unread := sorted(wanted - _known.keys()):
+        for row in await connection.execute(select(tables.terms).where(tables.terms.c.digest.in_(unread))):
+            template, ladder = Template.model_validate(row.body["template"]), Ladder.model_validate(row.body["ladder"])
+            _known[row.digest] = Terms(template, ladder)
+    return {digest: _known[digest] for digest in wanted}

@@ -15,11 +15,11 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_logger
 from prefect.states import Scheduled
 
+from models.changes import Unfollowed
 from models.decide import Tell, decide, taken
 from models.errors import Refused, Unavailable
-from models.order import OrderState
+from models.order import OrderKind, OrderState
 from models.order_file import OrderFile
-from models.report import Unfollowed
 from models.standing import standing
 from notifications.badges import badge
 from tasks.clock import now
@@ -28,7 +28,11 @@ from tasks.logbook import record_entry
 from tasks.outbox import claim, deliver, take_waiting
 from tasks.settings import settings
 
-DEPLOYMENT = "follow-order/follow-order"
+DEPLOYMENTS = {
+    OrderKind.EXPORT: "follow-order/follow-order",
+    OrderKind.PROSPECT: "follow-prospect/follow-prospect",
+}
+"""The flow that follows each kind."""
 AT_ONCE = 8
 """How many calls to Prefect's API are under way at a time: its server answers 503 to a crowd."""
 
@@ -74,7 +78,7 @@ async def start_run(client: PrefectClient, order: Woken) -> None:
     """Give an order a run of its own; asked twice for the same generation, Prefect gives the same run."""
     generation = order.generation + 1
     run = await client.create_flow_run_from_deployment(
-        await deployment_id(client),
+        await deployment_id(client, order.kind),
         parameters={"order_no": order.order_no},
         name=order.order_no,
         state=Scheduled(scheduled_time=now()),
@@ -151,18 +155,19 @@ def _cancelled_in_prefect(file: OrderFile, present: datetime) -> Unfollowed:
     return Unfollowed(recorded_at=present, by="Prefect", note="The run was cancelled in Prefect.")
 
 
-_deployments: dict[str, UUID] = {}
+_deployments: dict[tuple[str, OrderKind], UUID] = {}
 
 
-async def deployment_id(client: PrefectClient) -> UUID:
-    """Return the id of the deployment that follows orders; raises Unavailable if it is not deployed."""
-    key = str(client.api_url)
+async def deployment_id(client: PrefectClient, kind: OrderKind) -> UUID:
+    """Return the id of the deployment that follows orders of a kind; raises Unavailable if it is not deployed."""
+    key = (str(client.api_url), kind)
     if key not in _deployments:
+        name = DEPLOYMENTS[kind]
         try:
-            _deployments[key] = (await client.read_deployment_by_name(DEPLOYMENT)).id
+            _deployments[key] = (await client.read_deployment_by_name(name)).id
         except ObjectNotFound:
             raise Unavailable(
-                f"Prefect at {key} has no deployment {DEPLOYMENT!r}: run `prefect deploy --all` in Gendan's folder."
+                f"Prefect at {key[0]} has no deployment {name!r}: run `prefect deploy --all` in Gendan's folder."
             ) from None
     return _deployments[key]
 

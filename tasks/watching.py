@@ -18,6 +18,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
+from models.order import OrderKind
 from tasks.clock import now
 from tasks.follow_ups import awake_too_long, count_followed, find_by_run, page_of_followed
 from tasks.waking import STUCK, deployment_id, mend
@@ -116,7 +117,7 @@ async def _which_are_alive(client: PrefectClient, ids: list[UUID]) -> set[UUID]:
 
 
 async def _ours(client: PrefectClient) -> DeploymentFilter:
-    return DeploymentFilter(id=DeploymentFilterId(any_=[await deployment_id(client)]))
+    return DeploymentFilter(id=DeploymentFilterId(any_=[await deployment_id(client, kind) for kind in OrderKind]))
 
 
 def _in_state(types: list[StateType]) -> FlowRunFilter:

@@ -21,7 +21,7 @@ from tasks.logbook import Placed
 from tasks.orders import open_file, register
 from tests.factories import an_order
 
-TABLES = ("terms", "orders", "entries", "follow_ups", "messages")
+TABLES = ("terms", "orders", "entries", "calendar_lists", "follow_ups", "messages")
 
 Contents = dict[str, list[tuple[Any, ...]]]
 

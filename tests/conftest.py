@@ -107,7 +107,7 @@ def _empty(book: URL) -> None:
         assert others == (0,), "a test left a transaction open"
         # the log refuses to be emptied
         connection.execute("ALTER TABLE entries DISABLE TRIGGER USER")
-        connection.execute("TRUNCATE messages, follow_ups, entries, orders, terms RESTART IDENTITY")
+        connection.execute("TRUNCATE messages, follow_ups, entries, orders, terms, calendar_lists RESTART IDENTITY")
         connection.execute("ALTER TABLE entries ENABLE TRIGGER USER")
 
 

@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from models.entry import Entry
 from models.ladder import Ladder, Rung
 from models.milestone import Milestone, Stage
 from models.names import Name
 from models.order import Order
 from models.order_file import OrderFile
 from models.party import Party
-from models.report import Entry, Report
+from models.report import Report
 from models.template import Template
 from models.workdays import Calendar
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from models.accept import check_entry
 from models.decide import Tell, decide, next_wake_up, taken
+from models.entry import Entry
 from models.errors import GendanError
 from models.order_file import OrderFile
-from models.report import Entry
 from models.season import Said, Timeline, play
 
 Say = Callable[[OrderFile, datetime], Entry | None]

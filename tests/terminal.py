@@ -6,7 +6,20 @@ from dataclasses import dataclass
 
 from typer.testing import CliRunner
 
-from gendan.cli import answers, messages, orders, processes, seasons  # noqa: F401 - they add their commands
+from gendan.cli import (  # noqa: F401 - they add their commands
+    amendments,
+    answers,
+    calendars,
+    changes,
+    messages,
+    migrating,
+    orders,
+    plan,
+    processes,
+    prospects,
+    seasons,
+    whatif,
+)
 from gendan.cli.app import app
 
 

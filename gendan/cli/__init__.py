@@ -9,7 +9,20 @@ def main() -> None:
     """Run the command line."""
     # Prefect sends usage figures from where it is imported; what is started from here is told the same.
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    from gendan.cli import answers, messages, orders, processes, seasons  # noqa: F401 - they add their commands
+    from gendan.cli import (  # noqa: F401 - they add their commands
+        amendments,
+        answers,
+        calendars,
+        changes,
+        messages,
+        migrating,
+        orders,
+        plan,
+        processes,
+        prospects,
+        seasons,
+        whatif,
+    )
     from gendan.cli.app import app
 
     app()

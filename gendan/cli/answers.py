@@ -10,26 +10,16 @@ import typer
 
 from gendan.cli.app import AsJson, By, Note, app, as_it_is, me, out, print_json, with_database
 from gendan.cli.orders import report_outcome
+from gendan.cli.typed import day_of
+from models.changes import Cancellation, Followed, Hold, Reschedule, Resume
+from models.entry import Entry
 from models.errors import Refused
 from models.intake import REPORT_NEEDS, Row, RowRefused, report_from, spelt
 from models.moments import parse_moment, whole_day
 from models.order_file import OrderFile
-from models.report import (
-    Acknowledgement,
-    Cancellation,
-    Classifier,
-    Entry,
-    Followed,
-    Hold,
-    Promise,
-    Report,
-    Reschedule,
-    Resume,
-    Withdrawal,
-)
+from models.report import Acknowledgement, Classifier, Outcome, Promise, Report, Withdrawal
 from models.workdays import Calendar
 from tasks.intake import take_reports
-from tasks.library import library
 from tasks.logbook import Placed, Recorded, record_entry, record_report
 from tasks.spreadsheets import read_rows
 
@@ -40,11 +30,15 @@ OrderArgument = Annotated[str, typer.Argument(help="The order number.", metavar=
 MilestoneArgument = Annotated[str, typer.Argument(help="The milestone's code, such as FAB_IN.", metavar="MILESTONE")]
 
 
-def _say(recorded: Recorded, words: str, as_json: bool = False) -> None:
+def say(recorded: Recorded, words: str, as_json: bool = False) -> None:
+    """Print what became of what was told; JSON where a program asked."""
     if as_json:
-        print_json({"recorded": recorded.is_new, "line": recorded.seq})
+        remark = {"remark": recorded.remark} if recorded.remark else {}
+        print_json({"recorded": recorded.is_new, "line": recorded.seq, **remark})
     elif recorded.is_new:
         out.print(as_it_is(f"{words} (line {recorded.seq} of the log)"))
+        if recorded.remark:
+            out.print(as_it_is(recorded.remark))
     else:
         out.print("Recorded before; nothing changed.")
 
@@ -73,41 +67,45 @@ async def report(
     classifier: Annotated[
         Classifier, typer.Option("--as", help="ACT: it happened. EST: expected. PLN: planned.")
     ] = Classifier.ACT,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="An approval with comments, a failed inspection, rolled cargo.")
+    ] = False,
+    started: Annotated[bool, typer.Option("--started", help="It has only begun.")] = False,
+    round: Annotated[str, typer.Option("--round", help="Which attempt this speaks of; the first is 1.")] = "",
+    reopens: Annotated[
+        str, typer.Option("--reopens", help="What failed: steps to be done again, SI_SUB,VGM_SUB. Default: its own.")
+    ] = "",
     note: Note = "",
     source: Annotated[str, typer.Option("--source", help="The system it comes from; together with --id.")] = "",
     id: Annotated[str, typer.Option("--id", help="Its number there: the same pair again changes nothing.")] = "",
     corrects: Annotated[int | None, typer.Option("--corrects", help="The log line that this report replaces.")] = None,
     withdraw: Annotated[int | None, typer.Option("--withdraw", help="Only take back this log line.")] = None,
+    retract: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--retract", help="Only take back this event of a system.", metavar="SOURCE EVENT_ID"),
+    ] = None,
     by: By = "",
     json: AsJson = False,
 ) -> None:
     """
-    Report that a milestone happened, or when it is expected.
+    Report that a milestone happened, failed, or when it is expected.
 
     Example: gendan report SO-26-0417 FAB_IN --at 2026-11-20 --note "all colours"
     """
-    if withdraw is not None:
-        _say(
-            await record_entry(
-                order,
-                lambda file, now: Withdrawal(
-                    recorded_at=now,
-                    by=me(by),
-                    note=note,
-                    milestone=spelt(milestone, file.template.codes),
-                    corrects=withdraw,
-                ),
-            ),
-            f"{order}: line {withdraw} is withdrawn",
-            json,
-        )
+    if withdraw is not None or retract is not None:
+        await _take_back(order, milestone, withdraw, retract, note, by, json)
         return
+    if failed and started:
+        raise Refused(f"{order}: {milestone} has failed or has only begun, not both: give --failed or --started.")
+    outcome = Outcome.FAILED if failed else Outcome.STARTED if started else Outcome.DONE
     cells = {
         "order_no": order,
         "milestone": milestone,
         "occurred_at": at,
         "quantity": quantity,
         "classifier": classifier.value,
+        "outcome": outcome.value,
+        "round": round,
         "note": note,
         "source": source,
         "source_event_id": id,
@@ -118,21 +116,55 @@ async def report(
         try:
             made = report_from(row, now=now, order_calendar=calendar, placed_at=placed_at, codes=codes)
         except RowRefused as refusal:
-            option = {"occurred_at": "--at", "source_event_id": "--id"}.get(refusal.column, refusal.column)
+            option = _OPTIONS.get(refusal.column, refusal.column)
             raise Refused(f"{order}: {option}: {refusal.reason}") from None
         nonlocal milestone
         milestone = made.milestone  # as its template spells it
-        return made.model_copy(update={"by": me(by), "corrects": corrects})
+        steps = tuple(spelt(step.strip(), codes) for step in reopens.split(",") if step.strip()) if reopens else None
+        return made.model_copy(update={"by": me(by), "corrects": corrects, "reopens": steps})
 
     def from_placed(placed: Placed) -> Report:
-        calendar = library().calendars[placed.template.calendar]
-        return make(calendar, placed.order.placed_at, placed.template.codes, placed.now)
+        return make(placed.calendar, placed.order.placed_at, placed.template.codes, placed.now)
 
     def from_file(file: OrderFile, now: datetime) -> Report:
         return make(file.calendar, file.order.placed_at, file.template.codes, now)
 
     recorded = await (record_report(order, from_placed) if corrects is None else record_entry(order, from_file))
-    _say(recorded, f"{order}: {milestone} recorded", json)
+    say(recorded, f"{order}: {milestone} {_SAID[outcome]}", json)
+
+
+_OPTIONS = {
+    "occurred_at": "--at",
+    "source_event_id": "--id",
+    "round": "--round",
+    "outcome": "--failed or --started",
+}
+_SAID = {Outcome.DONE: "recorded", Outcome.FAILED: "failed, recorded", Outcome.STARTED: "has begun, recorded"}
+
+
+async def _take_back(
+    order: str,
+    milestone: str,
+    line: int | None,
+    event: tuple[str, str] | None,
+    note: str,
+    by: str,
+    as_json: bool,
+) -> None:
+    if line is not None and event is not None:
+        raise Refused(f"{order}: give --withdraw with a line of the log, or --retract with an event, not both.")
+    source, number = (part.strip() for part in event or ("", ""))
+    if event is not None and not (source and number):
+        raise Refused(f"{order}: --retract needs the source and its event id: --retract mill m-0417.")
+
+    def make(file: OrderFile, now: datetime) -> Withdrawal:
+        code = spelt(milestone, file.template.codes)
+        return Withdrawal(
+            recorded_at=now, by=me(by), note=note, milestone=code, corrects=line, source=source, retracts=number
+        )
+
+    what = f"line {line} is withdrawn" if event is None else f"event {number} of {source} is retracted"
+    say(await record_entry(order, make), f"{order}: {what}", as_json)
 
 
 @app.command()
@@ -148,7 +180,7 @@ async def ack(order: OrderArgument, milestone: MilestoneArgument, note: Note = "
         code = spelt(milestone, file.template.codes)
         return Acknowledgement(recorded_at=now, by=me(by), note=note, milestone=code)
 
-    _say(await record_entry(order, make), f"{order}: {milestone} acknowledged")
+    say(await record_entry(order, make), f"{order}: {milestone} acknowledged")
 
 
 @app.command()
@@ -157,6 +189,9 @@ async def promise(
     order: OrderArgument,
     milestone: MilestoneArgument,
     date: Annotated[str, typer.Argument(help="The new date (the whole day), or a time with its zone.")],
+    approved_by: Annotated[
+        str, typer.Option("--approved-by", help="Who accepts a date after the late date, with what that breaks.")
+    ] = "",
     note: Note = "",
     by: By = "",
 ) -> None:
@@ -169,22 +204,35 @@ async def promise(
     def make(file: OrderFile, now: datetime) -> Entry:
         promised = whole_day(parse_moment(date), file.calendar, end=True)
         code = spelt(milestone, file.template.codes)
-        return Promise(recorded_at=now, by=me(by), note=note, milestone=code, promised=promised)
+        return Promise(
+            recorded_at=now,
+            by=me(by),
+            note=note,
+            milestone=code,
+            promised=promised,
+            approved_by=approved_by.strip(),
+        )
 
-    _say(await record_entry(order, make), f"{order}: {milestone} promised for {date}")
+    say(await record_entry(order, make), f"{order}: {milestone} promised for {date}")
 
 
 @app.command()
 @with_database
-async def hold(order: OrderArgument, note: Note = "", by: By = "") -> None:
+async def hold(
+    order: OrderArgument,
+    until: Annotated[str, typer.Option("--until", help="The day on which it is expected to go on.")] = "",
+    note: Note = "",
+    by: By = "",
+) -> None:
     """
-    Put an order on hold: nobody is chased until it goes on.
+    Put an order on hold: nobody is chased until it goes on. Deadlines from outside go on running.
 
-    Example: gendan hold SO-26-0417 --note "buyer redesigns the label"
+    Example: gendan hold SO-26-0417 --until 2026-12-07 --note "buyer redesigns the label"
     """
-    _say(
-        await record_entry(order, lambda file, now: Hold(recorded_at=now, by=me(by), note=note)),
-        f"{order} is on hold",
+    day = day_of("--until", until) if until else None
+    say(
+        await record_entry(order, lambda file, now: Hold(recorded_at=now, by=me(by), note=note, until=day)),
+        f"{order} is on hold{f' until {day}' if day else ''}",
     )
 
 
@@ -196,7 +244,7 @@ async def resume(order: OrderArgument, note: Note = "", by: By = "") -> None:
 
     Example: gendan resume SO-26-0417
     """
-    _say(
+    say(
         await record_entry(order, lambda file, now: Resume(recorded_at=now, by=me(by), note=note)),
         f"{order} goes on",
     )
@@ -210,7 +258,7 @@ async def cancel(order: OrderArgument, note: Note = "", by: By = "") -> None:
 
     Example: gendan cancel SO-26-0417 --note "buyer withdrew"
     """
-    _say(
+    say(
         await record_entry(order, lambda file, now: Cancellation(recorded_at=now, by=me(by), note=note)),
         f"{order} is cancelled",
     )
@@ -224,7 +272,7 @@ async def follow(order: OrderArgument, note: Note = "", by: By = "") -> None:
 
     Example: gendan follow SO-26-0417
     """
-    _say(
+    say(
         await record_entry(order, lambda file, now: Followed(recorded_at=now, by=me(by), note=note)),
         f"{order} is followed again",
     )
@@ -243,7 +291,7 @@ async def reschedule(
 
     Example: gendan reschedule SO-26-0417 2027-01-07 --note "rolled to the next vessel"
     """
-    _say(
+    say(
         await record_entry(
             order, lambda file, now: Reschedule(recorded_at=now, by=me(by), note=note, etd=parse_moment(etd))
         ),

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markdown import Markdown
 from rich.table import Column, Table
 
 from gendan.cli.app import AsJson, app, as_it_is, err, out, plain, print_json, print_table, with_database
+from gendan.cli.plan import print_plan
 from models.decide import appearances
+from models.entry import ENTRY
 from models.intake import ORDER_NEEDS
 from models.order import OrderState
-from models.report import ENTRY
+from models.sheet import sheet_at
 from models.standing import standing
 from notifications.badges import badge
-from notifications.sheet import sheet
 from tasks.intake import Outcome, take_orders
-from tasks.library import library
 from tasks.orders import list_orders, open_file
 from tasks.settings import settings
 from tasks.spreadsheets import read_rows
@@ -97,6 +96,7 @@ async def show(
     """
     file, follow_up = await open_file(order)
     at = standing(file, follow_up.now)
+    of = sheet_at(file, at)
     shown = badge(file, at, settings().language)
     if json:
         looks = appearances(file, at)
@@ -107,6 +107,8 @@ async def show(
                 "state": at.state.value,
                 "etd": at.etd.isoformat() if at.etd else None,
                 "waits_for": shown.name,
+                "version": at.agreed.version,
+                "sails_at": of.sails_at,
                 "open": list(at.open),
                 "milestones": {
                     code: {
@@ -116,6 +118,10 @@ async def show(
                         "reached_at": at.reached[code].at if code in at.reached else None,
                         "state": looks.get(code, "to come"),
                         "rung": at.rung_of(code),
+                        "forecast": of.line(code).forecast,
+                        "late_date": of.line(code).late_date,
+                        "slack": of.line(code).slack,
+                        "round": at.round_of(code),
                     }
                     for code in file.template.codes
                 },
@@ -125,8 +131,10 @@ async def show(
         return
     out.print(f"[bold]{plain(shown.name)}[/]")
     out.print(as_it_is(shown.message))
-    out.print(Markdown(sheet(file, at, library().parties, settings().language)))
+    out.print()
+    print_plan(file, of, settings().language)
+    out.print()
     for entry in file.entries:
-        said = ENTRY.dump_python(entry, mode="json", exclude_defaults=True, exclude={"seq", "recorded_at", "kind"})
+        said = ENTRY.dump_python(entry, mode="json", exclude_defaults=True, exclude={"seq", "recorded_at", "kind", "dates"})
         words = ", ".join(f"{key}={value}" for key, value in said.items())
         out.print(as_it_is(f"{entry.seq:>6} {entry.recorded_at:%Y-%m-%d %H:%M %Z} {entry.kind} {words}"))

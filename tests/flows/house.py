@@ -27,10 +27,11 @@ from gendan.replay import write_channels
 from gendan.supervisor import Running, Supervisor
 from gendan.whole import whole_gendan
 from models import tables
+from models.entry import Entry
 from models.ladder import Ladder
 from models.milestone import Milestone
 from models.order_file import OrderFile
-from models.report import Entry, Report
+from models.report import Report
 from models.template import Template
 from tasks.database import transaction
 from tasks.logbook import record_entry

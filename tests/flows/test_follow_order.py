@@ -10,8 +10,9 @@ import pytest
 from prefect.client.schemas.objects import StateType
 
 from gendan.supervisor import Running
+from models.changes import Cancellation, Hold, Reschedule, Resume
 from models.milestone import Milestone
-from models.report import Cancellation, Hold, Report, Reschedule, Resume
+from models.report import Report
 from tasks.logbook import record_report
 from tests.factories import a_milestone, a_report, china
 from tests.flows.house import Follow, at_the_office, outbox_of, two_steps

@@ -17,7 +17,7 @@ from sqlalchemy import delete, event, insert, select, update
 
 from gendan.supervisor import Running as House
 from models import tables
-from models.report import Followed
+from models.changes import Followed
 from tasks.clock import now
 from tasks.database import engine, transaction
 from tasks.logbook import record_report

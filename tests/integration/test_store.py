@@ -12,21 +12,11 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
+from models.changes import Cancellation, Followed, Hold, Reschedule, Resume
+from models.entry import Entry
 from models.errors import DuplicateOrder, GendanError, Refused, UnknownMilestone, UnknownOrder
 from models.order import OrderState
-from models.report import (
-    Acknowledgement,
-    Cancellation,
-    Classifier,
-    Entry,
-    Followed,
-    Hold,
-    Promise,
-    Report,
-    Reschedule,
-    Resume,
-    Withdrawal,
-)
+from models.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
 from models.standing import standing
 from tasks import database
 from tasks.clock import now

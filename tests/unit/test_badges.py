@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
-from models.decide import CALLED_OFF, DONE, DONE_LATE, ON_HOLD, PASSED, PROMISED, REOPENED, WAITING
+from models.changes import Cancellation, Hold, Lost, Lot, QuotationValid, Resume, Split, Unfollowed, Won
+from models.decide import AT_RISK, CALLED_OFF, DONE, DONE_LATE, ON_HOLD, PASSED, PROMISED, REOPENED, WAITING
+from models.entry import Entry
 from models.names import Language
 from models.order_file import OrderFile
-from models.report import Cancellation, Entry, Hold, Promise, Resume, Unfollowed
+from models.report import Outcome, Promise
 from models.standing import standing
 from models.template import Template
 from notifications.badges import (
@@ -39,6 +41,7 @@ from tests.factories import (
     an_order_file,
     china,
 )
+from tests.plans import CALL_AGAIN, HELD, NOW, a_prospect, cutting_is_done, mid_season, planned
 
 EN, HANS, HANT = Language.EN, Language.ZH_HANS, Language.ZH_HANT
 BEFORE, MONDAY = china(19), china(23, 9)
@@ -253,8 +256,134 @@ def test_a_bar_is_named_after_its_step_and_due_day(language: Language, due: date
         (PASSED, ("COMPLETED", "Passed, not reported")),
         (CALLED_OFF, ("CANCELLED", "Called off")),
         (REOPENED, ("PENDING", "Not yet")),
+        (AT_RISK, ("PENDING", "At risk")),  # grey: not the amber of a stall
+        ("overdue L2, round 2", ("SCHEDULED", "Overdue L2, round 2")),  # an approval that came back with comments
+        ("waiting, round 3", ("RUNNING", "Waiting, round 3")),
+        ("at risk, round 2", ("PENDING", "At risk, round 2")),
     ],
 )
 def test_each_appearance_has_its_colour_and_name(appearance: str, state: tuple[str, str]) -> None:
     assert bar_state(appearance, EN) == state
     assert bar_state(appearance, HANT)[0] == state[0]
+
+
+def test_what_is_at_risk_is_not_coloured_like_what_is_overdue() -> None:
+    assert bar_state(AT_RISK, EN)[0] != bar_state("overdue L1", EN)[0]
+
+
+# --- what is foreseen
+
+
+def test_an_order_that_slips_names_its_forecast_and_the_deadline_that_breaks() -> None:
+    lines = shown(mid_season(), NOW).message.splitlines()
+
+    assert lines[1] == "Forecast Thu 7 Jan 2027, 7 days later than ETD Thu 31 Dec 2026"
+    assert lines[2] == "Breaks CY cut-off Tue 29 Dec 2026 16:00 CST(+08): forecast Wed 30 Dec 2026"
+
+
+def test_an_order_at_risk_names_the_step_that_is_furthest_behind() -> None:
+    # the trims are promised too late, and nothing is overdue yet
+    late = Promise(recorded_at=china(9, 9, month=12), milestone="TRIM_IN", promised=china(16, month=12))
+    file = cutting_is_done().told(late)
+
+    assert shown(file, NOW).name == "At risk: trims in-house"
+    assert tags(file, standing(file, NOW)) == ["customer:ACME", "stage:production", "at-risk"]
+
+
+def test_an_order_that_holds_its_dates_is_not_tagged() -> None:
+    file = cutting_is_done()
+
+    assert "at-risk" not in tags(file, standing(file, NOW))
+    assert "Forecast" not in shown(file, NOW).message
+
+
+def test_hard_dates_run_on_while_an_order_is_on_hold() -> None:
+    file = mid_season(HELD)
+
+    assert tags(file, standing(file, NOW))[-2:] == ["at-risk", "on-hold"]
+
+
+def test_a_template_that_foresees_nothing_tags_nothing() -> None:
+    file = an_order_file()
+
+    assert "at-risk" not in tags(file, standing(file, china(4, month=1, year=2027)))
+
+
+def test_a_step_in_its_second_round_says_so() -> None:
+    failed = a_report("LABDIP_APP", china(9, 12), outcome=Outcome.FAILED, note="too red")
+    file = an_order_file(
+        an_order(placed_at=china(8, month=10), came_in=china(8, month=10)),
+        planned(),
+        a_report("LABDIP_SUB", china(2)),
+        failed,
+    )
+
+    told = shown(file, china(10))
+    assert told.name == "Awaiting lab dip approved, round 2"
+    assert "LABDIP_APP Lab dip approved, round 2, since" in told.message
+
+
+# --- ends and prospects
+
+
+def test_a_split_order_says_into_how_many_lots_and_which() -> None:
+    lots = (
+        Lot(order_no="SO-26-0417/1", quantity=3000, etd=date(2026, 12, 31)),
+        Lot(order_no="SO-26-0417/2", quantity=600, etd=date(2027, 1, 7)),
+    )
+    file = an_order_file(None, None, Split(recorded_at=china(18), lots=lots))
+
+    assert shown(file) == Badge(
+        "Split into 2 lots",
+        "SO-26-0417/1: 3,000 pcs, ETD Thu 31 Dec 2026\nSO-26-0417/2: 600 pcs, ETD Thu 7 Jan 2027",
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "won", "lost"),
+    [
+        (EN, "Won: order SO-26-0481", "Lost: price 8 % above Dhaka"),
+        (HANS, "已成交: 订单 SO-26-0481", "未成交: price 8 % above Dhaka"),
+        (HANT, "已成交: 訂單 SO-26-0481", "未成交: price 8 % above Dhaka"),
+    ],
+)
+def test_a_prospect_ends_with_its_order_or_its_reason(language: Language, won: str, lost: str) -> None:
+    signed = Won(recorded_at=china(18), order=an_order(order_no="SO-26-0481"))
+    gone = Lost(recorded_at=china(18), reason="price 8 % above Dhaka")
+
+    assert shown(a_prospect(signed), BEFORE, language).name == won
+    assert shown(a_prospect(gone), BEFORE, language).name == lost
+
+
+def test_a_long_reason_is_shortened_in_the_name_and_whole_in_the_message() -> None:
+    reason = "the price is 8 % above Dhaka and the delivery two weeks after what the season needs"
+    file = a_prospect(Lost(recorded_at=china(18), reason=reason))
+
+    assert len(shown(file).name) <= NAME
+    assert shown(file).message == reason
+
+
+def test_a_prospect_says_what_it_waits_for() -> None:
+    file = a_prospect()
+
+    assert shown(file, china(2)).name == "Prospect: awaiting enquiry received"
+    assert tags(file, standing(file, china(2))) == ["customer:ACME", "stage:commercial", "prospect"]
+
+
+def test_a_prospect_rests_until_the_call_that_was_agreed() -> None:
+    quoted = QuotationValid(recorded_at=china(2, month=12), until=date(2026, 12, 18))
+
+    told = shown(a_prospect(quoted, CALL_AGAIN), NOW)
+    after = shown(a_prospect(quoted, CALL_AGAIN), china(17, month=12))
+
+    assert told.name == "Prospect: next contact Wed 16 Dec 2026"
+    assert told.message.endswith("Quotation valid until Fri 18 Dec 2026")
+    assert "next contact" not in after.name  # the day is past
+
+
+def test_a_contract_without_an_order_asks_for_it() -> None:
+    file = a_prospect(a_report("CONTRACT", china(18)))
+
+    assert shown(file, china(19)) == Badge(
+        "Contract signed: its order is wanted", "Register its order: gendan prospects won P-26-031 --order NUMBER"
+    )

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from models.changes import Cancellation, Followed, Hold, Reschedule, Resume, Unfollowed
 from models.decide import (
     CALLED_OFF,
     DONE,
@@ -25,20 +26,10 @@ from models.decide import (
     next_wake_up,
     taken,
 )
+from models.entry import Entry
 from models.order import Order, OrderState
 from models.order_file import Claim, OrderFile
-from models.report import (
-    Acknowledgement,
-    Cancellation,
-    Entry,
-    Followed,
-    Hold,
-    Promise,
-    Reschedule,
-    Resume,
-    Unfollowed,
-    Withdrawal,
-)
+from models.report import Acknowledgement, Promise, Withdrawal
 from models.standing import standing
 from tasks.library import load_library
 from tests.factories import (

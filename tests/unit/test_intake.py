@@ -16,19 +16,24 @@ from models.errors import GendanError, ImportRefused, NoTemplateFits
 from models.intake import (
     ORDER_COLUMNS,
     ORDER_NEEDS,
+    REPORT_COLUMNS,
     REPORT_NEEDS,
     Accepted,
+    Asked,
     Row,
     RowRefused,
     header_of,
     order_from,
     order_no_of,
     report_from,
+    told_from,
 )
 from models.milestone import Milestone, Stage
 from models.names import Name
-from models.report import Classifier, Report
+from models.order import OrderKind
+from models.report import Classifier, Outcome, Report, Withdrawal
 from models.template import Template
+from models.tolerance import Tolerance
 from models.workdays import Calendar
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "container_logistics"
@@ -81,10 +86,12 @@ TEMPLATE = Template(
 )
 
 
-def choose(code: str, lead_days: int | None) -> Template:
-    if code == "container-export" or (not code and lead_days is not None and lead_days >= 19):
+def choose(asked: Asked) -> Template:
+    if asked.kind is OrderKind.PROSPECT:
+        return TEMPLATE.model_copy(update={"code": "PROSPECT", "kind": OrderKind.PROSPECT})
+    if asked.code == "container-export" or (not asked.code and asked.lead_days is not None and asked.lead_days >= 19):
         return TEMPLATE
-    raise NoTemplateFits(f"No template for {code or f'{lead_days} days'}.")
+    raise NoTemplateFits(f"No template for {asked.code or f'{asked.lead_days} days'}.")
 
 
 def order_row(**cells: str) -> Row:
@@ -104,6 +111,10 @@ def report(**cells: str) -> Report:
     return report_from(report_row(**cells), now=NOW, order_calendar=SHANGHAI, placed_at=PLACED, codes=TEMPLATE.codes)
 
 
+def told(**cells: str) -> Report | Withdrawal:
+    return told_from(report_row(**cells), now=NOW, order_calendar=SHANGHAI, placed_at=PLACED, codes=TEMPLATE.codes)
+
+
 def refusal(read: Callable[..., object], **cells: str) -> RowRefused:
     with pytest.raises(RowRefused) as refused:
         read(**cells)
@@ -111,6 +122,36 @@ def refusal(read: Callable[..., object], **cells: str) -> RowRefused:
 
 
 # Orders
+
+
+def test_an_order_says_its_window_tolerance_and_the_days_of_its_own_parties() -> None:
+    asked: list[Asked] = []
+
+    def note(what: Asked) -> Template:
+        asked.append(what)
+        return TEMPLATE
+
+    cells = {
+        "tolerance": "-3/+5",
+        "ship_window": "2026-11-10..2026-11-20",
+        "cancel_after": "2026-11-25",
+        "calendars": "buyer=us-office; PROD = bd-factory",
+        "customer": "ACME",
+    }
+    taken = order_from(order_row(**cells), now=NOW, choose=note, calendars=CALENDARS).order
+
+    assert taken.tolerance == Tolerance(less=3, more=5)
+    assert (taken.ship_from, taken.ship_by) == (date(2026, 11, 10), date(2026, 11, 20))
+    assert taken.cancel_after == date(2026, 11, 25)
+    assert asked[0].customer == "ACME"
+    assert asked[0].calendars == {"BUYER": "us-office", "PROD": "bd-factory"}
+
+
+def test_a_prospect_without_a_date_is_hoped_for_as_soon_as_its_template_allows() -> None:
+    taken = order(kind="prospect", template="", placed_at="2026-09-20", etd="").order
+
+    assert taken.kind is OrderKind.PROSPECT
+    assert taken.etd == date(2026, 10, 9)  # 19 days later
 
 
 def test_an_order_is_read_with_everything_that_its_row_says() -> None:
@@ -164,8 +205,8 @@ def test_a_backtest_says_when_the_order_came_in() -> None:
 def test_a_template_is_chosen_by_days_from_placing_to_etd(placed_at: str, etd: str, lead_days: int) -> None:
     asked: list[tuple[str, int | None]] = []
 
-    def note(code: str, days: int | None) -> Template:
-        asked.append((code, days))
+    def note(what: Asked) -> Template:
+        asked.append((what.code, what.lead_days))
         return TEMPLATE
 
     order_from(order_row(placed_at=placed_at, etd=etd, template=""), now=NOW, choose=note, calendars=CALENDARS)
@@ -211,7 +252,12 @@ def test_optional_milestones_are_left_out_and_the_depth_is_set() -> None:
         ({"order_no": "PO\n1"}, "order_no", "U+000A"),
         ({"order_no": "PO\x001"}, "order_no", "U+0000"),
         ({"order_no": "#N/A"}, "order_no", "formula that failed"),
-        ({"kind": "prospect"}, "kind", "not followed yet by this release"),
+        ({"kind": "offer"}, "kind", "no kind of order"),
+        ({"tolerance": "a lot"}, "tolerance", "a lot"),
+        ({"ship_window": "2026-11-20..2026-11-10"}, "ship_window", "ends before it begins"),
+        ({"ship_window": "end of November"}, "ship_window", "no date"),
+        ({"cancel_after": "2026-11-20T10:00:00+08:00"}, "cancel_after", "it is a day"),
+        ({"calendars": "us-office"}, "calendars", "not like BUYER=us-office"),
         ({"kind": "import"}, "kind", "no kind of order"),
         ({"template": "sea"}, "template", "No template for sea"),
         ({"template": "", "etd": "2026-09-25"}, "template", "No template for 5 days"),
@@ -325,6 +371,57 @@ def test_a_plain_date_was_known_by_the_end_of_that_day(written: str, stored: dat
     assert report(recorded_at=written).recorded_at == stored
 
 
+@pytest.mark.parametrize(
+    ("written", "outcome"),
+    [
+        ("", Outcome.DONE),
+        ("done", Outcome.DONE),
+        ("Passed", Outcome.DONE),
+        ("APPROVED", Outcome.DONE),
+        ("合格", Outcome.DONE),
+        ("通過", Outcome.DONE),
+        ("failed", Outcome.FAILED),
+        ("Rejected", Outcome.FAILED),
+        ("不合格", Outcome.FAILED),
+        ("退回", Outcome.FAILED),
+        ("started", Outcome.STARTED),
+        ("开始", Outcome.STARTED),
+    ],
+)
+def test_an_outcome_is_read_as_people_write_it(written: str, outcome: Outcome) -> None:
+    assert report(outcome=written, round="2").outcome is outcome
+    assert report(outcome=written, round="2").round == 2
+
+
+def test_a_row_that_retracts_takes_the_event_of_its_source_back() -> None:
+    assert told() == report()
+    assert told(
+        milestone="stuffed", source="edi", retracts="e-1", source_event_id="e-9", note="wrong box"
+    ) == Withdrawal(recorded_at=NOW, milestone="STUFFED", source="edi", retracts="e-1", note="wrong box")
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "reason"),
+    [
+        ({"retracts": "e-1"}, "source", "whose event"),
+        ({"retracts": "e-1", "source": "edi", "quantity": "5"}, "quantity", "only takes one back"),
+        ({"retracts": "e-1", "source": "edi", "outcome": "failed"}, "outcome", "only takes one back"),
+        ({"retracts": "e-1", "source": "edi", "round": "1"}, "round", "only takes one back"),
+        ({"retracts": "e-1", "source": "edi", "milestone": "LOADED"}, "milestone", "ORD_RCVD, BKG_REQ"),
+        ({"retracts": "e-1", "source": "edi", "order_no": ""}, "order_no", "is empty"),
+    ],
+)
+def test_a_bad_retraction_is_refused_with_column_and_reason(cells: dict[str, str], column: str, reason: str) -> None:
+    refused = refusal(told, **cells)
+
+    assert refused.column == column
+    assert reason in refused.reason
+
+
+def test_a_row_that_retracts_is_no_report() -> None:
+    assert refusal(report, retracts="e-1", source="edi").column == "retracts"
+
+
 @pytest.mark.parametrize("classifier", ["EST", "pln"])
 def test_what_is_expected_or_planned_may_lie_in_the_future(classifier: str) -> None:
     told = report(classifier=classifier, occurred_at="2026-12-24")
@@ -353,6 +450,14 @@ def test_what_is_expected_or_planned_may_lie_in_the_future(classifier: str) -> N
         ({"quantity": "-1"}, "quantity", "negative"),
         ({"quantity": "−1"}, "quantity", "negative"),  # the typographic minus
         ({"quantity": "abc"}, "quantity", "no plain number"),
+        ({"outcome": "perhaps"}, "outcome", "done, passed"),  # and the other words that mean something
+        ({"outcome": "failed", "classifier": "EST"}, "outcome", "only expected (EST) has no outcome yet"),
+        ({"outcome": "started", "classifier": "PLN"}, "outcome", "only expected (PLN)"),
+        ({"round": "0"}, "round", "the first is 1"),
+        ({"round": "second"}, "round", "is no round"),
+        ({"round": "100"}, "round", "99 the most"),
+        ({"round": "-1"}, "round", "is no round"),
+        ({"round": "1.5"}, "round", "is no round"),
         ({"source": "edi"}, "source_event_id", "only together"),
         ({"source_event_id": "e-1"}, "source", "only together"),
         ({"note": "a\x00"}, "note", "U+0000"),
@@ -430,23 +535,17 @@ def test_every_row_is_an_order_or_a_refusal(cells: dict[str, str]) -> None:
     assert str(refused).startswith("line 2, column ")
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(
-            [*REPORT_NEEDS, "recorded_at", "classifier", "quantity", "source", "source_event_id", "equipment", "note"]
-        ),
-        PLAUSIBLE,
-    )
-)
-def test_every_row_is_a_report_or_a_refusal(cells: dict[str, str]) -> None:
+@given(st.dictionaries(st.sampled_from(REPORT_COLUMNS), PLAUSIBLE | st.sampled_from(["failed", "2", "edi"])))
+def test_every_row_is_a_report_a_retraction_or_a_refusal(cells: dict[str, str]) -> None:
     try:
-        told = report(**cells)
+        read = told(**cells)
     except RowRefused as error:
         refused = error
     else:
-        assert told.milestone in TEMPLATE.codes
-        assert told.occurred_at >= PLACED
-        assert bool(told.source) == bool(told.source_event_id)
+        assert read.milestone in TEMPLATE.codes
+        if isinstance(read, Report):
+            assert read.occurred_at >= PLACED
+            assert bool(read.source) == bool(read.source_event_id)
         return
 
     assert str(refused).startswith("line 2, column ")

@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from models.changes import Booking, QuotationValid, Unfollowed
 from models.decide import NO_DATE, NOTE, UNFOLLOWED, Tell
+from models.entry import Entry
 from models.names import Language
 from models.order import Order
 from models.order_file import Claim, OrderFile
-from models.report import Acknowledgement, Entry, Promise, Unfollowed
+from models.prospect import CONTRACT_SIGNED, DORMANT, NEXT_CONTACT, QUOTE_ENDS
+from models.report import Acknowledgement, Promise
 from models.standing import standing
 from models.template import Template
 from notifications.facts import Facts, gather
@@ -34,6 +37,7 @@ from tests.factories import (
     china,
     some_parties,
 )
+from tests.plans import CALL_AGAIN, NOW, a_prospect, cutting_is_done, mid_season
 
 EN, HANS, HANT = Language.EN, Language.ZH_HANS, Language.ZH_HANT
 MONDAY = china(23, 9)
@@ -236,6 +240,8 @@ STALLS = {
     ),
     "last rung, ETD gone by": a_stall(late_fabric(), china(4, month=1, year=2027), "L4"),
     "ETD with a time": a_stall(late_fabric(an_order(etd=china(31, 16, 30, month=12)))),
+    "moves the departure": a_stall(mid_season(), NOW, "L2", "PP_MEET"),
+    "has time left": a_stall(cutting_is_done(), china(11, 9, month=12), "L1", "INSURED"),
 }
 
 
@@ -267,6 +273,25 @@ def test_every_step_of_the_bundled_templates_keeps_to_its_length_with_a_long_not
             facts = gather(file, at, Tell(Claim(milestone.code, rung.code, due), rung.role), library().parties)
             for language in Language:
                 assert len(compose(facts, [language]).body) <= BODY, (milestone.code, rung.code, language)
+
+
+@pytest.mark.parametrize("template", library().templates.values(), ids=library().templates)
+def test_the_effect_on_ship_date_and_deadline_fits_beside_a_note(template: Template) -> None:
+    ladder, order = library().ladders[template.ladder], an_order(customer="Nordic Outdoor Trading AB")
+    early = china(2, month=10)
+    cutoffs = {m.cutoff: china(28, 16, month=12) for m in template.milestones if m.cutoff}
+    booked = Booking(recorded_at=early, seq=1, etd=date(2026, 12, 31), cutoffs=cutoffs, source="S/O COSU 6128837710")
+    for milestone in template.milestones:
+        note = Acknowledgement(seq=2, recorded_at=early, by="li", milestone=milestone.code, note="a few words " * 30)
+        file = OrderFile(order, template, ladder, library().calendars, (booked, note))
+        due = standing(file, MONDAY).due[milestone.code]
+        at = standing(file, due + timedelta(days=12))
+        for rung in ladder.rungs:
+            facts = gather(file, at, Tell(Claim(milestone.code, rung.code, due), rung.role), library().parties)
+            for language in Language:
+                body = compose(facts, [language]).body
+                assert len(body) <= BODY, (milestone.code, rung.code, language)
+                assert "a few words" in body
 
 
 def test_a_long_note_is_shortened_and_nothing_else() -> None:
@@ -410,6 +435,42 @@ def test_order_data_is_never_read_as_a_text_of_ours() -> None:
     assert "gendan ack '{rung}' FAB_IN" in message.body
 
 
+# --- what a delay does to the ship date
+
+
+def test_a_stall_that_moves_the_departure_names_forecast_deadline_and_slack() -> None:
+    assert (
+        "ETD Thu 31 Dec 2026 → forecast Thu 7 Jan 2027, breaks CY cut-off Tue 29 Dec 2026 16:00 CST(+08); slack -1\n"
+        in said(STALLS["moves the departure"]).body
+    )
+
+
+def test_the_same_effect_in_traditional_chinese() -> None:
+    assert (
+        "ETD 2026-12-31(四) → 預測 2027-01-07(四), 突破截港(CY) 2026-12-29(二) 16:00 CST(+08); 餘裕 -1\n"
+        in said(STALLS["moves the departure"], HANT).body
+    )
+
+
+def test_a_stall_with_time_left_says_how_much() -> None:
+    assert "\nETD Thu 31 Dec 2026: 14 working days left; slack 14\n" in said(STALLS["has time left"]).body
+
+
+def test_a_step_with_time_left_is_not_blamed_for_what_another_breaks() -> None:
+    body = said(a_stall(mid_season(), china(11, 9, month=12), "L1", "INSURED")).body
+
+    assert "→ forecast Thu 7 Jan 2027; slack 14\n" in body
+    assert "breaks" not in body
+
+
+def test_a_template_that_foresees_nothing_promises_no_forecast() -> None:
+    facts = a_stall(late_fabric(), china(4, month=1, year=2027), "L4")
+
+    assert facts.sailing
+    assert facts.sailing.foreseen is None
+    assert "forecast" not in said(facts).body
+
+
 # --- notes: no stall
 
 
@@ -452,3 +513,100 @@ def test_the_step_that_holds_up_two_others_names_both() -> None:
     file = an_order_file(None, a_template(milestones[0], second, cutting, *milestones[1:]))
 
     assert "Holds up: FAB_QC Fabric inspected, CUT_START Cutting started\n" in said(a_stall(file)).body
+
+
+# --- notes about prospects
+
+
+QUOTED = QuotationValid(recorded_at=china(2, month=12), until=date(2026, 12, 18))
+SIGNED = a_report("CONTRACT", china(8, month=12))
+
+
+def about(note: str, file: OrderFile, now: datetime = NOW) -> Facts:
+    return gather(file, standing(file, now), Tell(Claim(note, NOTE, now), "MER"), some_parties())
+
+
+NOTES = {
+    NEXT_CONTACT: about(NEXT_CONTACT, a_prospect(CALL_AGAIN), china(16, 9, month=12)),
+    QUOTE_ENDS: about(QUOTE_ENDS, a_prospect(QUOTED), china(15, 9, month=12)),
+    DORMANT: about(DORMANT, a_prospect(CALL_AGAIN), china(30, 9, month=12)),
+    CONTRACT_SIGNED: about(CONTRACT_SIGNED, a_prospect(SIGNED)),
+}
+
+
+@pytest.mark.parametrize(
+    ("note", "subject", "lines"),
+    [
+        (
+            NEXT_CONTACT,
+            "call the customer",
+            ["It was agreed to speak with the customer on Wed 16 Dec 2026."],
+        ),
+        (
+            QUOTE_ENDS,
+            "the quotation ends soon",
+            ["The quotation holds until Fri 18 Dec 2026: 3 working days left."],
+        ),
+        (
+            DORMANT,
+            "no word from the customer",
+            ["Nothing was heard or told of this prospect for 23 days, since Mon 7 Dec 2026."],
+        ),
+        (
+            CONTRACT_SIGNED,
+            "contract signed, no order yet",
+            ["The contract was signed on Tue 8 Dec 2026, and no order came of it yet: nobody follows the goods."],
+        ),
+    ],
+)
+def test_a_note_about_a_prospect_says_why_it_comes(note: str, subject: str, lines: list[str]) -> None:
+    message = said(NOTES[note])
+
+    assert message.subject == f"[Gendan] P-26-031 · ACME · {subject}"
+    assert message.body.splitlines()[: len(lines)] == lines
+
+
+@pytest.mark.parametrize(
+    ("note", "commands"),
+    [
+        (NEXT_CONTACT, ["gendan prospects contact P-26-031 --next DATE"]),
+        (
+            QUOTE_ENDS,
+            [
+                "gendan prospects contact P-26-031 --next DATE",
+                "gendan prospects quote P-26-031 --valid-until DATE",
+                "gendan prospects lost P-26-031 --reason REASON",
+            ],
+        ),
+        (
+            DORMANT,
+            [
+                "gendan prospects contact P-26-031 --next DATE",
+                "gendan prospects lost P-26-031 --reason REASON",
+            ],
+        ),
+        (CONTRACT_SIGNED, ["gendan prospects won P-26-031 --order NUMBER"]),
+    ],
+)
+def test_a_note_about_a_prospect_says_how_to_answer(note: str, commands: list[str]) -> None:
+    assert re.findall(r"gendan .*", said(NOTES[note]).body) == commands
+
+
+@pytest.mark.parametrize("facts", NOTES.values(), ids=NOTES.keys())
+def test_every_language_tells_the_same_of_a_prospect(facts: Facts) -> None:
+    english = facts_in(said(facts, EN), EN)
+
+    assert english[0]
+    assert facts_in(said(facts, HANS), HANS) == english
+    assert facts_in(said(facts, HANT), HANT) == english
+
+
+def test_a_prospect_has_no_etd_but_a_hope() -> None:
+    body = said(NOTES[NEXT_CONTACT]).body
+
+    assert "Contract hoped for Thu 31 Dec 2026: 11 working days left\n" in body
+    assert "ETD" not in body
+
+
+def test_an_option_is_not_lost_behind_a_number_that_looks_like_one() -> None:
+    assert command("prospects contact", "-7", "--next", "DATE") == "gendan prospects contact --next DATE -- -7"

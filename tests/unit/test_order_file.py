@@ -9,23 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.changes import Cancellation, Followed, Hold, Reschedule, Resume, Unfollowed
 from models.decide import decide, taken
+from models.entry import Entry
 from models.order import OrderState
 from models.order_file import OrderFile
-from models.report import (
-    Acknowledgement,
-    Cancellation,
-    Classifier,
-    Entry,
-    Followed,
-    Hold,
-    Promise,
-    Report,
-    Reschedule,
-    Resume,
-    Unfollowed,
-    Withdrawal,
-)
+from models.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
 from models.standing import Standing, standing
 from tests.factories import (
     CUTTING,

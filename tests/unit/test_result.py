@@ -9,12 +9,14 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from models.changes import Cancellation, Hold, Unfollowed
+from models.entry import Entry
 from models.ladder import Ladder, Rung
 from models.milestone import Milestone, Stage
 from models.names import Name
 from models.order import Etd, Order, OrderState
 from models.order_file import OrderFile
-from models.report import Cancellation, Classifier, Entry, Hold, Report, Unfollowed
+from models.report import Classifier, Report
 from models.result import MessageResult, OrderResult, Result, differences, result_of
 from models.template import Template
 from models.workdays import Calendar

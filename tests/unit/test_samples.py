@@ -12,9 +12,9 @@ import pytest
 import gendan
 from gendan.season import Season, backtest, load_season
 from models.intake import Row
-from models.order import OrderState
+from models.order import OrderKind, OrderState
 from models.result import Result
-from tasks.library import BUNDLED, load_library
+from tasks.library import load_library
 from tasks.spreadsheets import read_rows
 
 SAMPLES = Path(gendan.__file__).parent / "samples"
@@ -66,7 +66,8 @@ def test_every_kind_of_order_is_there(season: Season) -> None:
     kinds = Counter(file.template.code for file in season.files)
 
     assert kinds == {"AFS": 4, "HCL": 2, "EAD": 2, "container-export": 2}
-    assert set(kinds) == {path.stem for path in (BUNDLED / "templates").glob("*.yaml")}
+    templates = load_library().templates.values()
+    assert set(kinds) == {template.code for template in templates if template.kind is OrderKind.EXPORT}
 
 
 @pytest.mark.parametrize(

@@ -8,23 +8,12 @@ from datetime import date, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.changes import Cancellation, Followed, Hold, Reschedule, Resume, Unfollowed
 from models.decide import NOTE, decide, next_wake_up, taken
+from models.entry import Entry
 from models.order import OrderState
 from models.order_file import OrderFile
-from models.report import (
-    Acknowledgement,
-    Cancellation,
-    Classifier,
-    Entry,
-    Followed,
-    Hold,
-    Promise,
-    Report,
-    Reschedule,
-    Resume,
-    Unfollowed,
-    Withdrawal,
-)
+from models.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
 from models.season import Timeline, next_instant, play
 from models.standing import standing
 from tests.factories import (

@@ -1,131 +1,132 @@
-"""The order's T&A sheet."""
+"""The order's T&A sheet, as Markdown."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from models.names import Language
 from models.order_file import OrderFile
-from models.report import Classifier, Hold, Promise
 from models.standing import standing
-from notifications.sheet import MARKS, escape, sheet
-from tests.factories import a_milestone, a_report, a_template, an_order, an_order_file, china, some_parties
+from notifications.sheet import escape, sheet
+from tests.factories import a_milestone, a_template, an_order, an_order_file, china, some_parties
+from tests.plans import NOW, at_the_port, mid_season
 
-EN, HANT = Language.EN, Language.ZH_HANT
-NOW = china(9, month=12)
-
-
-def a_sheet(file: OrderFile, language: Language = EN) -> str:
-    return sheet(file, standing(file, NOW), some_parties(), language)
+EN = Language.EN
 
 
-def cells(text: str) -> dict[str, list[str]]:
-    """Return the table's rows by the code that they start with."""
-    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("|")]
-    return {row[0].split()[0]: [cell.strip() for cell in row] for row in rows}
+def a_sheet(file: OrderFile, language: Language = EN, now: datetime = NOW) -> str:
+    return sheet(file, standing(file, now), some_parties(), language)
 
 
-IN_THE_MIDST = an_order_file(
-    None,
-    None,
-    a_report("FAB_IN", china(23, 16, 30)),
-    a_report("CUT_START", china(25, 8)),
-    a_report("SEW_END", china(7, month=12), quantity=1200),
-    a_report("CUS_REL", china(28, month=12), recorded_at=china(8, month=12), classifier=Classifier.EST),
-    Promise(recorded_at=china(8, month=12), milestone="SEW_END", promised=china(18, 12, month=12)),
-)
+def cells(text: str) -> dict[str, dict[str, str]]:
+    """Return the table's rows by their milestones, each cell by the title of its column."""
+    rows = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in text.splitlines() if line[:1] == "|"
+    ]
+    titles, _, *rest = rows
+    return {row[0].strip("*→ ").split()[0]: dict(zip(titles, row, strict=True)) for row in rest}
 
 
-def test_the_head_says_which_order_and_how_it_stands() -> None:
-    head = a_sheet(IN_THE_MIDST).split("\n|", 1)[0]
+def test_the_head_says_when_it_leaves_what_breaks_first_and_what_to_do() -> None:
+    head = a_sheet(mid_season()).split("\n|", 1)[0]
 
-    assert head.strip().splitlines() == [
-        "## T&A sheet of SO-26-0417",
+    assert head.strip().splitlines()[:9] == [
+        "## T&amp;A sheet of SO-26-0417",
         "",
         "- **Customer**: ACME",
-        "- **ETD**: Thu 31 Dec 2026",
-        "- **Quantity**: 3,600 pcs",
         "- **State**: Open",
-        "- **Template**: SAMPLE Sample",
-        "- **As of**: Wed 9 Dec 2026",
+        "- **ETD**: Thu 31 Dec 2026",
+        "- **Forecast**: Thu 7 Jan 2027, 7 days later; at worst Thu 21 Jan 2027, 21 days later",
+        "- **Breaks first**: CY cut-off Tue 29 Dec 2026 16:00 CST(+08): forecast Wed 30 Dec 2026, 1 day too late",
+        "- **To do**: PP_MEET Pre-production meeting can no longer be done by Tue 8 Dec 2026: make what follows "
+        "shorter; or book the next sailing, or ask for a later cut-off",
+        "- **Driving path**: PP_MEET → CUT_START → SEW_END → GATE_IN → ONBOARD → DEPARTED; rests on: it could be done "
+        "by now, and is not",
     ]
+
+
+def test_each_hard_date_has_its_source_and_by_how_much_it_is_broken() -> None:
+    lines = [line.strip() for line in a_sheet(mid_season()).splitlines() if line.startswith("    - ")]
+
+    assert lines[0] == (
+        "- ✖ CY cut-off (GATE_IN): Tue 29 Dec 2026 16:00 CST(+08), by booking S/O COSU 88; BROKEN, forecast "
+        "Wed 30 Dec 2026, 1 day too late"
+    )
+    assert lines[2] == "- ✔ end of the ship window (ONBOARD): Fri 8 Jan 2027"
 
 
 def test_the_table_has_a_row_for_each_step_in_order() -> None:
-    assert list(cells(a_sheet(IN_THE_MIDST)))[2:] == ["FAB_IN", "CUT_START", "SEW_END", "CUS_REL", "DEPARTED"]
+    file = mid_season()
+
+    assert tuple(cells(a_sheet(file))) == file.template.codes
 
 
-def test_a_step_done_late_shows_plan_fact_and_days() -> None:
-    assert cells(a_sheet(IN_THE_MIDST))["FAB_IN"] == [
-        "FAB_IN Bulk fabric in-house",
-        "✔ L Done late",
-        "Fri 20 Nov 2026",
-        "Mon 23 Nov 2026 16:30 CST(+08)",
-        "1",
-        "",
-        "",
-        "",
-        "Purchasing",
-        "Huaxing Dyehouse",
-    ]
+def test_a_state_is_a_colour_a_symbol_and_a_letter() -> None:
+    rows = cells(a_sheet(mid_season()))
+
+    assert rows["PP_MEET"]["State"] == "🟥 ▲ O Overdue L2"
+    assert rows["SEW_END"]["State"] == "🟪 △ R At risk"
 
 
-def test_an_open_step_shows_its_promise_and_what_is_counted() -> None:
-    assert cells(a_sheet(IN_THE_MIDST))["SEW_END"] == [
-        "SEW_END Sewing done",
-        "◆ P Promised",
-        "Thu 17 Dec 2026",
-        "",
-        "",
-        "Fri 18 Dec 2026 12:00 CST(+08)",
-        "",
-        "1,200 of 3,600 pcs",
-        "Merchandiser",
-        "Supplier",
-    ]
+def test_the_driving_path_stands_out_without_its_bold_face() -> None:
+    text = a_sheet(mid_season())
+
+    assert "| **→ PP_MEET Pre-production meeting** |" in text
+    assert "| LABELS Labels printed |" in text
+    assert "- → on the driving path" in text
 
 
-def test_a_step_to_come_shows_what_is_expected() -> None:
-    row = cells(a_sheet(IN_THE_MIDST))["CUS_REL"]
+def test_a_legend_stands_under_the_table() -> None:
+    below = a_sheet(mid_season()).rsplit("|\n", 1)[1]
 
-    assert (row[6], row[1]) == ("Mon 28 Dec 2026 10:00 CST(+08)", "○ T To come")
+    assert below.strip().startswith("States: ⬜ ○ N Not started · 🟨 ◔ S Due soon · ")
+    assert "🟥 ▲ O Overdue · " in below
+
+
+def test_an_order_without_a_date_has_a_sheet_too() -> None:
+    file = an_order_file(an_order(etd=None))
+
+    text = a_sheet(file)
+
+    assert "- **ETD**: no ETD" in text
+    assert "Forecast" not in text
+    assert cells(text)["FAB_IN"] == {
+        "Milestone": "FAB_IN Bulk fabric in-house",
+        "State": "⚪ ● W Waiting",
+        "Quantity": "",
+        "Owner": "Purchasing",
+        "Waiting on": "Huaxing Dyehouse",
+    }
 
 
 @pytest.mark.parametrize(
-    ("file", "code", "state"),
+    ("file", "morning", "evening"),
     [
-        (an_order_file(), "FAB_IN", "▲ O Overdue L4"),  # late by more than seven days
-        (an_order_file(None, None, a_report("FAB_IN", china(20))), "FAB_IN", "✔ D Done"),  # on the day
-        (an_order_file(None, None, a_report("CUT_START", china(20))), "FAB_IN", "✔ U Passed, not reported"),
-        (an_order_file(None, None, Hold(recorded_at=china(2))), "FAB_IN", "‖ H On hold"),
-        (an_order_file(None, a_template(follow_to="CUS_REL")), "DEPARTED", "– N Not followed"),
-        (an_order_file(an_order(etd=None)), "FAB_IN", "● W Waiting"),  # waited for without a date
+        (mid_season(), china(9, 9, month=12), china(9, 23, month=12)),  # forecasts rest on today, not on the hour
+        (at_the_port(), china(29, 9, month=12), china(29, 15, 59, month=12)),  # and those that have an hour to keep
     ],
 )
-def test_each_state_is_told_without_its_colour(file: OrderFile, code: str, state: str) -> None:
-    assert cells(a_sheet(file))[code][1] == state
+def test_the_sheet_is_the_same_all_day_long(file: OrderFile, morning: datetime, evening: datetime) -> None:
+    assert a_sheet(file, now=morning) == a_sheet(file, now=evening)
 
 
-def test_no_two_states_share_their_mark() -> None:
-    assert len(set(MARKS.values())) == len({mark.split()[1] for mark in MARKS.values()}) == len(MARKS)
+def test_a_deadline_that_goes_by_is_another_fact() -> None:
+    before, after = (a_sheet(at_the_port(), now=china(29, hour, month=12)) for hour in (15, 17))
 
-
-def test_the_sheet_is_the_same_all_day_long() -> None:
-    morning, evening = (
-        sheet(IN_THE_MIDST, standing(IN_THE_MIDST, china(9, hour, month=12)), some_parties(), EN) for hour in (7, 20)
+    assert "✔ CY cut-off" in before
+    assert (
+        "✖ CY cut-off (GATE_IN): Tue 29 Dec 2026 16:00 CST(+08), by booking S/O COSU 88; BROKEN, forecast Tue 29 Dec"
+        in (after)
     )
+    assert "later that day" in after
 
-    assert morning == evening
 
-
-def test_the_sheet_in_chinese_has_the_same_rows_and_numbers() -> None:
-    english, chinese = cells(a_sheet(IN_THE_MIDST)), cells(a_sheet(IN_THE_MIDST, HANT))
-
-    assert list(english)[2:] == list(chinese)[2:]
-    assert chinese["FAB_IN"][3:5] == ["2026-11-23(一) 16:30 CST(+08)", "1"]
-    assert chinese["SEW_END"][7] == "1,200 / 3,600 pcs"
+def test_the_sheet_is_of_the_day_at_the_office_not_of_the_machine() -> None:
+    # five in the afternoon in London is the next day in Shanghai
+    assert "- **As of**: Thu 10 Dec 2026" in a_sheet(mid_season(), now=datetime(2026, 12, 9, 17, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -151,5 +152,6 @@ def test_hostile_order_data_adds_no_column_and_no_html() -> None:
 
     text = a_sheet(file)
 
-    assert all(len(row) == 10 for row in cells(text).values())
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({len(re.split(r"(?<!\\)\|", line)) for line in lines}) == 1
     assert "<" not in text
