@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from models.errors import Refused
-from models.intake import ORDER_NEEDS, REPORT_NEEDS, Row, RowRefused, order_from, order_no_of, report_from
+from models.intake import ORDER_NEEDS, REPORT_NEEDS, Row, RowRefused, order_from, order_no_of, told_from
 from models.order_file import OrderFile
-from models.report import Report
 from models.result import MessageResult, Result, result_of
-from models.season import Said, Timeline, play
+from models.season import Said, Timeline, Told, play
 from tasks.choosing import template_for, with_customers_terms
 from tasks.library import Library
 from tasks.spreadsheets import read_rows
@@ -31,7 +30,7 @@ class Season:
     """
 
     files: list[OrderFile]
-    reports: dict[str, list[Report]]
+    reports: dict[str, list[Told]]
     until: datetime
     refused: list[tuple[Path, RowRefused]] = field(default_factory=list)
 
@@ -58,7 +57,7 @@ def load_season(orders: Path, reports: Path, library: Library, limit: int | None
             files[order.order_no] = OrderFile(order, template, library.ladders[template.ladder], library.calendars)
         except RowRefused as refusal:
             refused.append((orders, refusal))
-    told: dict[str, list[Report]] = {}
+    told: dict[str, list[Told]] = {}
     until: datetime | None = None
     for row in _usable(reports, REPORT_NEEDS, refused):
         try:
@@ -80,11 +79,11 @@ def _usable(path: Path, needs: tuple[str, ...], refused: list[tuple[Path, RowRef
             yield row
 
 
-def _report(row: Row, files: dict[str, OrderFile]) -> Report:
+def _report(row: Row, files: dict[str, OrderFile]) -> Told:
     file = files.get(order_no_of(row))
     if file is None:
         raise RowRefused(row.line, "order_no", f"{order_no_of(row)} is not among the orders")
-    return report_from(
+    return told_from(
         row,
         now=LAST,
         order_calendar=file.calendar,

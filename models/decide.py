@@ -142,13 +142,18 @@ def appearances(file: OrderFile, at: Standing) -> dict[str, str]:
         elif code in at.passed:
             looks[code] = PASSED
         elif code in at.open:
-            looks[code] = _open_appearance(at, code, code in risky)
+            looks[code] = _in_round(_open_appearance(at, code, code in risky), at.round_of(code))
         elif code in file.shown:
             over = at.state.is_over or at.state is OrderState.NOT_FOLLOWED
             looks[code] = CALLED_OFF if over else REOPENED
     # Shown by the template that the order was moved away from.
     looks.update(dict.fromkeys((code for code in file.shown if code not in file.template.by_code), CALLED_OFF))
     return looks
+
+
+def _in_round(look: str, round_: int) -> str:
+    """Name the round of an attempt after the first, so that its bar says that it is tried again."""
+    return f"{look}, round {round_}" if round_ > 1 else look
 
 
 def _at_risk(file: OrderFile, at: Standing) -> frozenset[str]:

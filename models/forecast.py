@@ -18,7 +18,7 @@ from models.milestone import Milestone, Takes
 from models.order import OrderState
 from models.order_file import OrderFile
 from models.plan import lead_of
-from models.progress import Given, next_attempt
+from models.progress import Given, next_attempts
 from models.sailings import first_sailing, sailings
 from models.standing import Standing
 from models.workdays import ONE_DAY
@@ -150,8 +150,8 @@ class Forecast:
     def _next_attempt(self, milestone: Milestone) -> datetime:
         """Return when a milestone that is open again can be done: no earlier than was said before it failed."""
         code, at = milestone.code, self.at
-        days = self._days(next_attempt(milestone, at.failed, at.voided))
-        again = self._finish(milestone, at.voided[code], days)
+        attempts = next_attempts(milestone, at.voided, at.redone)
+        again = max(self._finish(milestone, since, self._days(takes)) for since, takes in attempts)
         if code not in at.promises and code not in at.estimates:
             return again
         former, _ = self._told_last(code)
@@ -183,6 +183,8 @@ class Forecast:
 
     def _on_a_vessel(self, loading: Milestone, terms: list[Foreseen]) -> Foreseen:
         """Return when the goods are on board of the first vessel that they can reach."""
+        if self.template.departure in self.at.done:
+            return max(terms, key=_latest)
         # Who gives a date for the loading has a vessel in mind; what is not ready by then still misses it.
         ready = max((t for t in terms if t.cause not in (Cause.PROMISE, Cause.ESTIMATE)), key=_latest)
         self._missed = [

@@ -57,7 +57,8 @@ class Progress:
 
     `counted` are the quantities so far, `expected` the last estimates, `started` when a milestone was begun.
     `failed` are the attempts that failed, earliest first: the present round is one more than these. `voided` says
-    since when a milestone is open again: what was reported of it before counts no longer.
+    since when a milestone is open again: what was reported of it before counts no longer. `redone` are those that
+    something else than their own failure opened, and when.
     """
 
     reached: Mapping[str, Reached]
@@ -66,6 +67,7 @@ class Progress:
     started: Mapping[str, datetime]
     failed: Mapping[str, tuple[Attempt, ...]]
     voided: Mapping[str, datetime]
+    redone: Mapping[str, datetime]
     customs: Clearance | None
     customs_hold: CustomsHold | None
 
@@ -116,7 +118,8 @@ def progress(file: OrderFile, known: list[Entry], now: Agreement | None = None) 
         for code, reports in actual.items()
         if (attempts := sorted((r for r in reports if r.outcome is Outcome.FAILED), key=lambda r: (_place(r), r.note)))
     }
-    voided = _voided(file.template, actual, now)
+    redone = _undone(file.template, actual, now)
+    voided = _voided(actual, redone)
     reached: dict[str, Reached] = {}
     counted: dict[str, float] = {}
     started: dict[str, datetime] = {}
@@ -146,6 +149,7 @@ def progress(file: OrderFile, known: list[Entry], now: Agreement | None = None) 
         started=started,
         failed=failed,
         voided={code: place[0] for code, place in voided.items()},
+        redone=redone,
         customs=customs,
         customs_hold=_customs_hold(receipts, customs),
     )
@@ -166,18 +170,26 @@ def _place(report: Report) -> _Place:
     return (report.occurred_at, report.round or unsaid, _RANKS[report.outcome])
 
 
-def _voided(template: Template, actual: Mapping[str, list[Report]], now: Agreement) -> dict[str, _Place]:
-    # Of a step that is done again nothing of that instant counts: it was done for the attempt that failed.
-    voided: dict[str, _Place] = {code: _after_all(at) for code, at in now.undone.items()}
+def _undone(template: Template, actual: Mapping[str, list[Report]], now: Agreement) -> dict[str, datetime]:
+    """Return what an amendment or the failure of another milestone opened again, and when it last did."""
+    undone = dict(now.undone)
     for code, reports in actual.items():
         rounds = template.by_code[code].rounds if code in template.by_code else None
         for report in reports:
-            if report.outcome is not Outcome.FAILED:
-                continue
-            reopened = report.reopens if report.reopens is not None else (rounds.reopens if rounds else ())
-            for each in (code, *reopened):
-                place = _place(report) if each == code else _after_all(report.occurred_at)
-                voided[each] = max(voided.get(each, place), place)
+            if report.outcome is Outcome.FAILED:
+                reopened = report.reopens if report.reopens is not None else (rounds.reopens if rounds else ())
+                for each in (other for other in reopened if other != code):
+                    undone[each] = max(undone.get(each, report.occurred_at), report.occurred_at)
+    return undone
+
+
+def _voided(actual: Mapping[str, list[Report]], redone: Mapping[str, datetime]) -> dict[str, _Place]:
+    # Of a step that is done again nothing of that instant counts: it was done for the attempt that failed.
+    voided: dict[str, _Place] = {code: _after_all(at) for code, at in redone.items()}
+    for code, reports in actual.items():
+        failures = [_place(report) for report in reports if report.outcome is Outcome.FAILED]
+        if failures:
+            voided[code] = max([*failures, *([voided[code]] if code in voided else [])])
     return voided
 
 
@@ -292,19 +304,19 @@ def _known_at(file: OrderFile, known: list[Entry], first: Report) -> datetime:
     return first.recorded_at
 
 
-def next_attempt(
-    milestone: Milestone, failed: Mapping[str, tuple[Attempt, ...]], voided: Mapping[str, datetime]
-) -> Takes:
+def next_attempts(
+    milestone: Milestone, voided: Mapping[str, datetime], redone: Mapping[str, datetime]
+) -> list[tuple[datetime, Takes]]:
     """
-    Return how long a milestone that is open again takes, from the moment since which it is.
+    Return from when a milestone that is open again takes how long; both must be over, where there are two.
 
-    That is its next round where its own attempt failed, else what it ordinarily takes: it was opened by another's
-    failure, or by an amendment.
+    After its own failure it takes the next round. What something else undid takes as long as the first time.
     """
-    attempts = failed.get(milestone.code)
-    if milestone.rounds is not None and attempts and attempts[-1].at == voided[milestone.code]:
-        return milestone.rounds.takes
-    return milestone.takes
+    code = milestone.code
+    attempts = [(redone[code], milestone.takes)] if code in redone else []
+    if code in voided and voided[code] != redone.get(code):
+        attempts.append((voided[code], milestone.rounds.takes if milestone.rounds is not None else milestone.takes))
+    return attempts
 
 
 def what_is_done(

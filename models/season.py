@@ -9,7 +9,10 @@ from datetime import datetime
 from models.decide import Tell, decide, next_wake_up, taken
 from models.entry import Entry
 from models.order_file import OrderFile
-from models.report import Report
+from models.report import Report, Withdrawal
+
+Told = Report | Withdrawal
+"""What a file of reports tells: that something happened, or that it did not."""
 
 
 @dataclass
@@ -20,12 +23,12 @@ class Timeline:
     Nobody knows of a report before its `recorded_at`. The same source and event id twice is told once.
     """
 
-    entries: Sequence[Report]
+    entries: Sequence[Told]
     _next: int = 0
     _told: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, reports: Iterable[Report]) -> Timeline:
+    def of(cls, reports: Iterable[Told]) -> Timeline:
         """Sort reports by when they became known; at the same instant in the order given."""
         return cls(sorted(reports, key=lambda report: report.recorded_at))
 
@@ -34,14 +37,14 @@ class Timeline:
         """When the next report becomes known."""
         return self.entries[self._next].recorded_at if self._next < len(self.entries) else None
 
-    def known_by(self, now: datetime) -> list[Report]:
+    def known_by(self, now: datetime) -> list[Told]:
         """Take the reports that became known by `now`."""
-        taken: list[Report] = []
+        taken: list[Told] = []
         while self._next < len(self.entries) and self.entries[self._next].recorded_at <= now:
             report = self.entries[self._next]
             self._next += 1
-            key = (report.source, report.source_event_id)
-            if not report.source_event_id or key not in self._told:
+            key = (report.source, report.source_event_id) if isinstance(report, Report) else ("", "")
+            if not key[1] or key not in self._told:
                 self._told.add(key)
                 taken.append(report)
         return taken

@@ -31,7 +31,7 @@ from models.ladder import Pause, climb, rests_until
 from models.order import Etd, OrderKind, OrderState
 from models.order_file import OrderFile
 from models.plan import planned
-from models.progress import Attempt, CustomsHold, Given, Progress, Reached, next_attempt, progress, what_is_done
+from models.progress import Attempt, CustomsHold, Given, Progress, Reached, next_attempts, progress, what_is_done
 from models.report import Acknowledgement, Outcome, Promise, Report, Withdrawal
 from models.workdays import Calendar
 
@@ -54,8 +54,8 @@ class Standing:
     `estimates` the last estimate, also those for an attempt that failed since. `open` are the milestones waited for, in
     the template's order: everything before them is done and they are not. `done` holds what was reached and what must
     have been, `passed` are those that nobody reported although something after them happened: implied, not proven.
-    `failed` are the attempts at a milestone that failed, `voided` says since when a milestone is open once more. `held`
-    is the hold that the order is on.
+    `failed` are the attempts at a milestone that failed, `voided` says since when a milestone is open once more,
+    `redone` since when one is that something else than its own failure opened. `held` is the hold that the order is on.
     """
 
     now: datetime
@@ -69,6 +69,7 @@ class Standing:
     started: Mapping[str, datetime]
     failed: Mapping[str, tuple[Attempt, ...]]
     voided: Mapping[str, datetime]
+    redone: Mapping[str, datetime]
     counted: Mapping[str, float]
     done: Mapping[str, Reached]
     customs: Clearance | None
@@ -161,6 +162,7 @@ def standing(file: OrderFile, now: datetime) -> Standing:
         started=so_far.started,
         failed=so_far.failed,
         voided=so_far.voided,
+        redone=so_far.redone,
         counted=so_far.counted,
         done=done,
         customs=so_far.customs,
@@ -208,8 +210,9 @@ def _again(
     for code in open_:
         if code in so_far.voided and code in due:
             milestone = file.template.by_code[code]
-            takes = next_attempt(milestone, so_far.failed, so_far.voided).likely
-            again[code] = max(due[code], file.calendars[milestone.calendar].finish(so_far.voided[code], takes))
+            finish = file.calendars[milestone.calendar].finish
+            attempts = next_attempts(milestone, so_far.voided, so_far.redone)
+            again[code] = max([due[code], *(finish(since, takes.likely) for since, takes in attempts)])
     return again
 
 

@@ -33,8 +33,8 @@ class Template(BaseModel):
     `customers` it is chosen for these alone, and before the general ones.
 
     `sails_every` is how many days apart the vessels or flights leave where the booking does not say; without it goods
-    leave on any day. `shortest` is the least lead time in days in which people can do all of it: a template that has one
-    brings its steps closer together for an order with less time than its own.
+    leave on any day. `shortest` is the least lead time in days in which people can do all of it: a template that has
+    one brings its steps closer together for an order with less time than its own.
     `dormant_after` is after how many days without a word a prospect is dormant.
 
     `depths` are words for how deep an order is followed, each with its last milestone: `money: ORD_CLOSED`.
@@ -227,9 +227,9 @@ class Template(BaseModel):
         Return this template for an order with `lead_days` calendar days from order to ETD.
 
         With less time than the template has, each step before the departure keeps its place in proportion
-        (percentage templates, domain.md 1.5), and takes its part of the usual time, but no less than the `shortest` lead
-        time leaves it: whoever orders later than that is told that it cannot be done. Their sequence stays. A template
-        without a shortest lead time stays as it is.
+        (percentage templates, domain.md 1.5), and takes its part of the usual time, but no less than the `shortest`
+        lead time leaves it: whoever orders later than that is told that it cannot be done. Their sequence stays. A
+        template without a shortest lead time stays as it is.
         """
         if self.shortest is None or lead_days >= self.lead_days:
             return self

@@ -19,11 +19,11 @@ from models.order import Etd, OrderState
 from models.order_file import OrderFile
 from models.standing import Standing, standing
 from tasks.choosing import template_for
-from tasks.database import WAKE_CHANNEL, transaction
+from tasks.database import transaction
 from tasks.library import library
 from tasks.logbook import Recorded, record_entry, row_of
-from tasks.orders import notify, open_file
-from tasks.terms import Terms, keep_terms
+from tasks.orders import add_order, open_file
+from tasks.terms import Terms
 
 
 async def record_split(order_no: str, make: Callable[[OrderFile, datetime], Split]) -> Recorded:
@@ -84,34 +84,16 @@ async def open_lots(file: OrderFile) -> list[str]:
 async def _take_in(connection: AsyncConnection, file: OrderFile, split: Split, lot: Lot) -> bool:
     terms = terms_of_lot(file, lot)
     order = order_of_lot(file, lot, split.recorded_at)
-    added = await connection.execute(
-        insert(tables.orders)
-        .values(
-            order_no=order.order_no,
-            terms=await keep_terms(connection, terms.template, terms.ladder),
-            customer=order.customer,
-            kind=order.kind.value,
-            parent=order.parent,
-            body=order.model_dump(mode="json"),
-        )
-        .on_conflict_do_nothing()
-        .returning(tables.orders.c.order_no)
-    )
-    if added.first() is None:
-        return False
-    clock = await connection.execute(
+    found = await connection.execute(
         select(tables.follow_ups.c.clock).where(tables.follow_ups.c.order_no == file.order.order_no)
     )
-    await connection.execute(
-        insert(tables.follow_ups).values(
-            order_no=order.order_no, state=OrderState.OPEN.value, wanted=True, clock=clock.scalar_one()
-        )
-    )
+    clock = found.scalar_one()
+    if not await add_order(connection, order, terms.template, terms.ladder, clock=clock, wake=True):
+        return False
     # As they were recorded for the whole order: what a lot knows is no news.
     rows = [row_of(order.order_no, entry) for entry in passed_on(file, split, lot, terms.template)]
     if rows:
         await connection.execute(insert(tables.entries).values(rows))
-    await notify(connection, WAKE_CHANNEL, order.order_no)
     return True
 
 

@@ -53,31 +53,39 @@ async def register(
     for a number that is taken by another order.
     """
     async with transaction() as connection:
-        digest = await keep_terms(connection, template, ladder)
-        values = {
-            "order_no": order.order_no,
-            "terms": digest,
-            "customer": order.customer,
-            "kind": order.kind.value,
-            "parent": order.parent or None,
-            "body": order.model_dump(mode="json"),
-        }
-        added = await connection.execute(
-            insert(tables.orders).values(values).on_conflict_do_nothing().returning(tables.orders.c.order_no)
+        if await add_order(connection, order, template, ladder, clock=clock, wake=wake):
+            return True
+        row = await connection.execute(select(tables.orders).where(tables.orders.c.order_no == order.order_no))
+        there = Order.model_validate(row.one().body)
+        if there.model_copy(update={"came_in": order.came_in}) != order:
+            raise DuplicateOrder(order.order_no)
+        return False
+
+
+async def add_order(
+    connection: AsyncConnection, order: Order, template: Template, ladder: Ladder, *, clock: datetime | None, wake: bool
+) -> bool:
+    """Put an order into the book within a transaction; return False if its number is taken, and nothing was added."""
+    added = await connection.execute(
+        insert(tables.orders)
+        .values(
+            order_no=order.order_no,
+            terms=await keep_terms(connection, template, ladder),
+            customer=order.customer,
+            kind=order.kind.value,
+            parent=order.parent or None,
+            body=order.model_dump(mode="json"),
         )
-        if added.first() is None:
-            row = await connection.execute(select(tables.orders).where(tables.orders.c.order_no == order.order_no))
-            there = Order.model_validate(row.one().body)
-            if there.model_copy(update={"came_in": order.came_in}) != order:
-                raise DuplicateOrder(order.order_no)
-            return False
-        await connection.execute(
-            insert(tables.follow_ups).values(
-                order_no=order.order_no, state=OrderState.OPEN.value, wanted=wake, clock=clock
-            )
-        )
-        if wake:
-            await notify(connection, WAKE_CHANNEL, order.order_no)
+        .on_conflict_do_nothing()
+        .returning(tables.orders.c.order_no)
+    )
+    if added.first() is None:
+        return False
+    await connection.execute(
+        insert(tables.follow_ups).values(order_no=order.order_no, state=OrderState.OPEN.value, wanted=wake, clock=clock)
+    )
+    if wake:
+        await notify(connection, WAKE_CHANNEL, order.order_no)
     return True
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from models import tables
 from models.errors import Unavailable
-from models.report import Report
+from models.report import Report, Withdrawal
 from tasks.database import ASLEEP_CHANNEL, WAKE_CHANNEL, listening, transaction
 from tasks.logbook import append_reports
 from tasks.orders import notify
@@ -39,7 +39,7 @@ class Sleepers:
     def __init__(self) -> None:
         self._events: dict[str, asyncio.Event] = {}
 
-    async def advance(self, order_no: str, clock: datetime, reports: Sequence[Report]) -> None:
+    async def advance(self, order_no: str, clock: datetime, reports: Sequence[Report | Withdrawal]) -> None:
         """Move an order's clock to `clock`, record what became known by then, and wake it: one transaction."""
         self._events[order_no] = asyncio.Event()
         async with transaction() as connection:

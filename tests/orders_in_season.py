@@ -40,43 +40,48 @@ SECONDS = st.integers(0, 86399)
 DAYS = st.integers(0, 12)
 
 
-def takes() -> st.SearchStrategy[Takes]:
-    """Give durations in half days."""
-    halves = st.integers(0, 12)
-    return st.builds(lambda a, more: Takes(likely=a / 2, pessimistic=(a + more) / 2), halves, halves)
+# Made once: to make a strategy anew for each draw takes longer than the draw.
+TAKES = st.sampled_from([Takes(likely=n / 2, pessimistic=n / 2 + m) for n in range(13) for m in (0, 1, 5)])
+SELDOM_TAKES = st.sampled_from([*[Takes()] * 7, Takes(likely=1, pessimistic=2)])
+CALENDAR = st.sampled_from(CODES)
+OFFSET = st.integers(-40, -1)
+OFFSET_BEHIND = st.integers(0, 25)
+STEPS_AHEAD = st.sets(st.sampled_from(AHEAD), min_size=1).map(lambda codes: sorted(codes, key=AHEAD.index))
+STEPS_BEHIND = st.sets(st.sampled_from(BEHIND), max_size=3).map(lambda codes: sorted(codes, key=BEHIND.index))
+YES_OR_NO = st.booleans()
+SOME = st.sets(st.integers(0, 12), max_size=3)
 
 
 @st.composite
 def templates(draw: st.DrawFn, *, squeezes: bool = False, sails_every: Sequence[int | None] = (None, 3, 7)) -> Template:
     """Give templates of a few steps before the loading, the loading, the departure and a few steps after it."""
-    ahead = draw(st.lists(st.sampled_from(AHEAD), min_size=1, unique=True).map(lambda c: sorted(c, key=AHEAD.index)))
-    behind = draw(st.lists(st.sampled_from(BEHIND), max_size=3, unique=True).map(lambda c: sorted(c, key=BEHIND.index)))
-    loading = draw(st.sampled_from([(), ("ONBOARD",)]))
-    codes = [*ahead, *loading, "DEPARTED", *behind]
+    ahead, behind = draw(STEPS_AHEAD), draw(STEPS_BEHIND)
+    codes = [*ahead, *(["ONBOARD"] if draw(YES_OR_NO) else []), "DEPARTED", *behind]
     left = codes.index("DEPARTED")
     offsets = [
-        *sorted(draw(st.integers(-40, -1)) for _ in ahead),
-        *(0 for _ in (*loading, "DEPARTED")),
-        *sorted(draw(st.integers(0, 25)) for _ in behind),
+        *sorted(draw(OFFSET) for _ in ahead),
+        *(0 for _ in codes[len(ahead) : left + 1]),
+        *sorted(draw(OFFSET_BEHIND) for _ in behind),
     ]
     milestones: list[Milestone] = []
     for number, code in enumerate(codes):
         before = codes[:number] if number <= left else codes[left:number]
-        after = draw(st.lists(st.sampled_from(before), max_size=3, unique=True)) if before else []
+        after = some(draw, before)
         if code == "DEPARTED":
-            after = list(dict.fromkeys([*after, codes[left - 1]]))
+            after = tuple(dict.fromkeys([*after, codes[left - 1]]))
         elif number > left and not after:
-            after = ["DEPARTED"]
+            after = ("DEPARTED",)
+        rounds = Rounds(takes=draw(TAKES), reopens=some(draw, before)) if draw(YES_OR_NO) else None
         milestones.append(
             a_milestone(
                 code,
                 offset=offsets[number],
-                after=tuple(after),
-                calendar=draw(st.sampled_from(CODES)),
-                takes=Takes() if code in ("ONBOARD", "DEPARTED") else draw(takes()),
+                after=after,
+                calendar=draw(CALENDAR),
+                takes=draw(SELDOM_TAKES if code in ("ONBOARD", "DEPARTED") else TAKES),
                 cutoff=CUTOFFS.get(code, ""),
                 counted=code == "SEW_END",
-                rounds=draw(rounds(tuple(before))) if draw(st.booleans()) else None,
+                rounds=rounds,
             )
         )
     return a_template(
@@ -88,10 +93,10 @@ def templates(draw: st.DrawFn, *, squeezes: bool = False, sails_every: Sequence[
     )
 
 
-def rounds(before: Sequence[str]) -> st.SearchStrategy[Rounds]:
-    """Give what a failed attempt means for a step that comes after `before`."""
-    reopens = st.lists(st.sampled_from(before), max_size=2, unique=True).map(tuple) if before else st.just(())
-    return st.builds(Rounds, takes=takes(), reopens=reopens)
+def some(draw: st.DrawFn, codes: Sequence[str]) -> tuple[str, ...]:
+    """Draw up to three of these codes."""
+    chosen = draw(SOME)
+    return tuple(code for number, code in enumerate(codes) if number in chosen)
 
 
 class Season(NamedTuple):
@@ -259,7 +264,7 @@ def receipts(draw: st.DrawFn, template: Template, order: Order, now: datetime) -
     at = draw(instants(order.placed_at, now))
     state = draw(st.sampled_from(CustomsState))
     return CustomsReceipt(
-        recorded_at=draw(instants(at, now)), occurred_at=at, letter=state.value, state=state, takes=draw(takes())
+        recorded_at=draw(instants(at, now)), occurred_at=at, letter=state.value, state=state, takes=draw(TAKES)
     )
 
 

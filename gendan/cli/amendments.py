@@ -16,7 +16,7 @@ from models.agreement import agreed
 from models.changes import Amendment, Lot, Split
 from models.credit import latest_on_board
 from models.errors import Refused
-from models.intake import spelt
+from models.intake import Row, RowRefused, order_no_of, spelt
 from models.lateness import as_date
 from models.order_file import OrderFile
 from models.sheet import SheetLine
@@ -178,7 +178,10 @@ def _lot(order: str, text: str) -> Lot:
     written = _LOT.fullmatch(text)
     if written is None:
         raise Refused(f"--lot: {text[:80]!r} is not like {order}/A=3000@2027-01-05, or {order}/B=600@2027-01-12:EAD.")
-    number = written["number"].strip()
+    try:
+        number = order_no_of(Row(0, {"order_no": written["number"]}))
+    except RowRefused as refusal:
+        raise Refused(f"--lot: the number {refusal.reason}.") from None
     return made(
         order,
         lambda: Lot(

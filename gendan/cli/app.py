@@ -107,11 +107,12 @@ def with_database(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T
 
 
 def _must_be_text(given: Mapping[str, object]) -> None:
-    for name, value in given.items():
-        if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-            raise Refused(f"{name.upper()} is not UTF-8. Type it anew, or set the terminal to UTF-8.")
-        if isinstance(value, str) and len(value) > LONGEST_CELL:
-            raise Refused(f"{name.upper()} has {len(value)} characters; {LONGEST_CELL} is the most.")
+    for name, each in given.items():
+        for value in each if isinstance(each, list | tuple) else (each,):
+            if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+                raise Refused(f"{name.upper()} is not UTF-8. Type it anew, or set the terminal to UTF-8.")
+            if isinstance(value, str) and len(value) > LONGEST_CELL:
+                raise Refused(f"{name.upper()} has {len(value)} characters; {LONGEST_CELL} is the most.")
 
 
 def connect(settings: Settings) -> None:

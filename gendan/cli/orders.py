@@ -17,7 +17,9 @@ from models.order import OrderState
 from models.sheet import sheet_at
 from models.standing import standing
 from notifications.badges import badge
+from notifications.texts import quantity
 from tasks.intake import Outcome, take_orders
+from tasks.lots import Delivered, delivery_of
 from tasks.orders import list_orders, open_file
 from tasks.settings import settings
 from tasks.spreadsheets import read_rows
@@ -134,7 +136,22 @@ async def show(
     out.print()
     print_plan(file, of, settings().language)
     out.print()
+    _print_delivery(await delivery_of(order))
+    shown_apart = {"seq", "recorded_at", "kind", "dates"}
     for entry in file.entries:
-        said = ENTRY.dump_python(entry, mode="json", exclude_defaults=True, exclude={"seq", "recorded_at", "kind", "dates"})
+        said = ENTRY.dump_python(entry, mode="json", exclude_defaults=True, exclude=shown_apart)
         words = ", ".join(f"{key}={value}" for key, value in said.items())
         out.print(as_it_is(f"{entry.seq:>6} {entry.recorded_at:%Y-%m-%d %H:%M %Z} {entry.kind} {words}"))
+
+
+def _print_delivery(delivered: Delivered) -> None:
+    """Print the lots of an order that was split, and once all of it has left, whether that was on time and in full."""
+    for lot in delivered.lots:
+        state = lot.state.value.replace("_", " ") if lot.state is not None else "to be opened"
+        left = f", departed {lot.departed_at:%Y-%m-%d %H:%M %Z}" if lot.departed_at is not None else ""
+        out.print(as_it_is(f"lot {lot.order_no}: {quantity(lot.quantity)}, ETD {lot.etd}, {state}{left}"))
+    if delivered.lots and delivered.delivery is not None:
+        on_time, in_full = ("yes" if kept else "no" for kept in (delivered.delivery.otd, delivered.delivery.otif))
+        out.print(f"On time (OTD): {on_time}. On time and in full (OTIF): {in_full}.")
+    if delivered.lots:
+        out.print()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from math import inf
@@ -39,7 +38,6 @@ LONGEST_CLOSED = timedelta(days=366)
 
 _BY = "what-if"
 _FIRST_TO_GO = ("latest", "planned", "state")
-_RANGE = re.compile(r"(?P<first>.+?)\.\.(?P<last>.+)")
 _FATES = {Fate.BROKEN: "bold red", Fate.SAVED: "green"}
 
 
@@ -154,8 +152,8 @@ def _promise(file: OrderFile, milestone: str, moment: str, now: datetime) -> Pro
 
 def _closed(file: OrderFile, who: str, days: str) -> list[Closed]:
     """Return the closed days of a calendar, or of the calendars by which this order's milestones wait on a party."""
-    written = _RANGE.fullmatch(days)
-    texts = (written["first"], written["last"]) if written else (days, days)
+    begins, several, ends = days.partition("..")
+    texts = (begins, ends) if several else (days, days)
     first, last = (as_date(_moment(file, f"--closed {who}", text), file.calendar) for text in texts)
     if last < first or last - first >= LONGEST_CLOSED:
         raise Refused(
@@ -253,7 +251,9 @@ def _json(
     return {
         "order_no": file.order.order_no,
         "stored": False,
-        "changes": [ENTRY.dump_python(entry, mode="json", exclude_defaults=True) for entry in entries],
+        "changes": [
+            {"kind": entry.kind, **ENTRY.dump_python(entry, mode="json", exclude_defaults=True)} for entry in entries
+        ],
         "closed": [{"calendar": each.calendar, "first": each.first, "last": each.last} for each in closings],
         "differs": table.differs,
         "before": head_json(file, compared.before),

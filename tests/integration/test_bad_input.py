@@ -87,6 +87,19 @@ def up(home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         (["ORD_RCVD", "--id", "7"], ["source"]),
         (["ORD_RCVD", "--corrects", "404"], ["404", "gendan orders show"]),
         (["ORD_RCVD", "--withdraw", "404"], ["404", "gendan orders show"]),
+        (["ORD_RCVD", "--failed"], ["ORD_RCVD has no rounds", "Those that can", "FRI_PASS"]),
+        (["FRI_PASS", "--failed", "--started"], ["--failed or --started"]),
+        (["FRI_PASS", "--failed", "--as", "EST"], ["--failed", "only expected (EST)"]),
+        (["FRI_PASS", "--failed", "--reopens", "MP_START,NO_SUCH"], ["NO_SUCH", "ORD_RCVD"]),
+        (["FRI_PASS", "--reopens", "MP_START"], ["only what failed opens other steps"]),
+        (["FRI_PASS", "--round", "2"], ["FRI_PASS is in round 1, not yet in round 2", "--failed --round 1"]),
+        (["FRI_PASS", "--round", "0"], ["--round", "the first is 1"]),
+        (["PROD_DONE", "--quantity", "3601"], ["PROD_DONE would be 3601 of 3600 pcs", f"gendan amend {NUMBER}"]),
+        (["PROD_DONE", "--quantity", "3601", "--as", "EST"], ["3601 of 3600 pcs"]),
+        (["UPLIFT", "--quantity", "3600.5"], ["UPLIFT would be 3600.5 of 3600 pcs"]),
+        (["ORD_RCVD", "--retract", "mill", ""], ["--retract", "event id"]),
+        (["ORD_RCVD", "--retract", "mill", "7", "--withdraw", "1"], ["not both"]),
+        (["NO_SUCH", "--retract", "mill", "7"], ["NO_SUCH", "ORD_RCVD"]),
         (["ORD_RCVD", "--note", "\udcff"], ["NOTE", "UTF-8"]),
         (["ORD_RCVD", "--note", "x" * 1_000_000], ["NOTE", "1000000 characters"]),
     ],
@@ -130,6 +143,12 @@ def test_a_report_from_a_clock_59_minutes_ahead_is_taken(order: str) -> None:
         (["cancel"], ["hold", NUMBER], ["cancelled", f"gendan follow {NUMBER}"]),
         (["cancel"], ["reschedule", NUMBER, "2099-01-01"], ["cancelled"]),
         (["cancel"], ["ack", NUMBER, "ORD_RCVD"], ["cancelled"]),
+        (["cancel"], ["book", NUMBER, "--etd", "2099-01-01"], ["cancelled", f"gendan follow {NUMBER}"]),
+        (["cancel"], ["credit", NUMBER, "--expiry", "2099-01-01"], ["cancelled"]),
+        (["cancel"], ["amend", NUMBER, "--quantity", "5"], ["cancelled"]),
+        ([], ["promise", NUMBER, "ORD_RCVD", "2099-01-01"], ["after the late date of ORD_RCVD", "--approved-by NAME"]),
+        ([], ["hold", NUMBER, "--until", "2020-01-01"], ["2020-01-01, which is past"]),
+        ([], ["hold", NUMBER, "--until", "2099-01-01T10:00+08:00"], ["--until", "a whole day, like 2099-01-01"]),
         ([], ["hold", NUMBER, "--note", "x" * 1_000_000], ["NOTE", "1000000 characters"]),
         ([], ["hold", "\udcff"], ["ORDER", "UTF-8"]),
     ],
@@ -168,6 +187,81 @@ def test_a_mistyped_command_is_told_as_such(words: list[str]) -> None:
 
     assert said.status == 2
     assert "Usage: " in said.err
+
+
+# --- what changes an order ---
+
+
+BOOK = ["book", NUMBER, "--etd"]
+DAY = str(ETD)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([*BOOK, "2020-01-01"], ["the booked ETD 2020-01-01 is before the order was placed"]),
+        ([*BOOK, "soon"], ["--etd", "'soon' is no date"]),
+        ([*BOOK, DAY, "--cutoff", "AIR_CARGO"], ["--cutoff", "is not like SI=2026-12-28T12:00+08:00"]),
+        ([*BOOK, DAY, "--cutoff", f"AIR_CARGO={DAY}"], ["--cutoff AIR_CARGO", "is a day", f"{DAY}T12:00+08:00"]),
+        ([*BOOK, DAY, "--cutoff", f"AIR_CARGO={DAY}T12:00"], ["--cutoff AIR_CARGO", "without a zone"]),
+        ([*BOOK, DAY, "--cutoff", f"SI={DAY}T12:00Z"], ["no step of template EAD", "'SI'", "AIR_CARGO, AIR_CUSTOMS"]),
+        ([*BOOK, DAY, "--cutoff", "AIR_CARGO=2099-01-01T12:00Z"], ["AIR_CARGO", "after the vessel leaves", "S/O"]),
+        (
+            [*BOOK, DAY, "--cutoff", f"AIR_CARGO={DAY}T01:00Z", "--cutoff", f"air_cargo={DAY}T02:00Z"],
+            ["air_cargo is given twice"],
+        ),
+        ([*BOOK, DAY, "--sailing", DAY], [f"{DAY} is not after the booked ETD"]),
+        (["credit", NUMBER, "--expiry", "31 January"], ["--expiry", "is no date"]),
+        (["credit", NUMBER, "--expiry", "2099-01-31T10:00Z"], ["--expiry", "a whole day"]),
+        (
+            ["credit", NUMBER, "--expiry", "2099-01-31", "--latest-shipment", "2099-02-01"],
+            ["44C", "31D", "Nothing was recorded"],
+        ),
+        (["credit", NUMBER, "--expiry", "2099-01-31", "--presentation-days", "0"], ["field 48", "1 to 365"]),
+        (["customs", NUMBER, "QQ"], ["'QQ' is not in the table", "customs.yaml"]),
+        (["customs", NUMBER, ""], ["'' is not in the table"]),
+        (["customs", NUMBER, "P", "--at", "2099-01-01T10:00Z"], ["is in the future"]),
+        (["customs", NUMBER, "P", "--at", "2020-01-01"], ["before the order was placed", "order number"]),
+        (["customs", NUMBER, "P", "--at", "yesterday"], ["--at", "is no date"]),
+        (["customs", NUMBER, "P", "--id", "7"], ["--source and --id"]),
+        (["amend", NUMBER], ["changes nothing is none"]),
+        (["amend", NUMBER, "--quantity", "3600"], ["agreed already (version 1)"]),
+        (["amend", NUMBER, "--quantity", "0"], ["--quantity", "no quantity"]),
+        (["amend", NUMBER, "--quantity", "3,400"], ["--quantity", "without separators"]),
+        (["amend", NUMBER, "--etd", "2020-01-01"], ["before the order was placed"]),
+        (["amend", NUMBER, "--undo", "MP_START"], ["MP_START is not done", "Done: nothing"]),
+        (["amend", NUMBER, "--undo", "NO_SUCH"], ["NO_SUCH", "ORD_RCVD"]),
+        (["amend", NUMBER, "--ship-window", "2099-02-01..2099-01-01"], ["would end (2099-01-01) before it begins"]),
+        (["amend", NUMBER, "--ship-window", "in spring"], ["--ship-window", "is no date"]),
+        (["amend", NUMBER, "--cancel-after", "2020-01-01"], ["the cancel date 2020-01-01 is before"]),
+        (["amend", NUMBER, "--tolerance", "some"], ["--tolerance", "'some' is no tolerance"]),
+        (["split", NUMBER, "--lot", f"A=3000@{DAY}", "--lot", f"B=500@{DAY}"], ["100 are in no lot", "gendan amend"]),
+        (["split", NUMBER, "--lot", f"{NUMBER}=3000@{DAY}", "--lot", f"B=600@{DAY}"], ["a number of its own"]),
+        (["split", NUMBER, "--lot", f"A=3000@{DAY}", "--lot", f"B=600@{DAY}:EAT"], ["'EAT'", "EAD"]),
+        (["split", NUMBER, "--lot", f"A=3000@{DAY}", "--lot", "B=600@2020-01-01"], ["before the order was placed"]),
+        (["split", NUMBER, "--lot", "all of it"], ["'all of it' is not like"]),
+        (["split", NUMBER, "--lot", f"A\u200b=3000@{DAY}", "--lot", f"B=600@{DAY}"], ["--lot", "U+200B"]),
+        (["split", NUMBER, "--lot", f"{'A' * 65}=3000@{DAY}", "--lot", f"B=600@{DAY}"], ["--lot", "65 characters"]),
+        *[
+            ([words[0], "SO-404", *words[1:]], ["No order 'SO-404'", "gendan orders list"])
+            for words in (
+                ["book", "--etd", DAY],
+                ["credit", "--expiry", DAY],
+                ["customs", "P"],
+                ["amend", "--quantity", "5"],
+                ["split", "--lot", f"A=1@{DAY}", "--lot", f"B=1@{DAY}"],
+                ["report", "ORD_RCVD", "--failed"],
+                ["report", "ORD_RCVD", "--retract", "mill", "7"],
+            )
+        ],
+    ],
+    ids=lambda value: " ".join(value)[:70] if isinstance(value, list) else str(value),
+)
+@pytest.mark.usefixtures("order", "unchanged")
+def test_a_change_that_cannot_be_is_refused(words: list[str], said: list[str]) -> None:
+    why = refused(*words)
+
+    assert all(part in why for part in said), why
 
 
 # --- files ---

@@ -11,18 +11,25 @@ from typing import Any, TypeVar
 
 import pytest
 
+from flows.report_milestone import report_milestone
 from models.changes import Lot, Split
 from models.errors import DuplicateOrder, GendanError, NoTemplateFits, Refused
+from models.milestone import Rounds, Takes
+from models.names import Language
 from models.order import OrderState
 from models.order_file import OrderFile
-from models.report import Outcome, Withdrawal
+from models.report import Outcome, Promise, Report, Withdrawal
+from models.standing import standing
 from tasks import database
+from tasks.answers import entry_from, form_schema
+from tasks.clock import now
 from tasks.follow_ups import take_due
 from tasks.library import library
 from tasks.logbook import record_entry, record_report, record_reports
 from tasks.lots import Delivered, delivery_of, open_lots
 from tasks.orders import open_file
 from tests.books import a_real_order, all_asleep, at, contents, days_ago, happened, place, run
+from tests.factories import CUTTING, DEPARTURE, FABRIC, a_milestone, a_template, an_order_file, china
 from tests.files import written
 from tests.terminal import done, gendan, refused
 
@@ -265,7 +272,85 @@ def test_a_promise_beyond_the_late_date_needs_a_name(order: str) -> None:
     assert log()[0]["approved_by"] == "Chen, GM"
 
 
+# --- the forms in Prefect's pages ---
+
+
+def form_fields(file: OrderFile) -> dict[str, Any]:
+    properties = form_schema(file, standing(file, china(23)), Language.EN)["properties"]
+    return dict(properties)
+
+
+DIP = a_milestone("LABDIP_APP", offset=-60, rounds=Rounds())
+APPROVED = a_template(DIP, DEPARTURE.model_copy(update={"after": ("LABDIP_APP",)}))
+FORESEEN = a_template(
+    *(each.model_copy(update={"takes": Takes(likely=2, pessimistic=3)}) for each in (FABRIC, CUTTING)),
+    DEPARTURE.model_copy(update={"after": ("CUT_START",)}),
+)
+
+
+def test_the_form_asks_for_a_result_where_something_can_fail_and_for_a_name_where_a_date_can_be_too_late() -> None:
+    plain = form_fields(an_order_file())
+    assert not {"outcome", "approved_by"} & plain.keys()
+    assert form_fields(an_order_file(None, APPROVED))["outcome"]["enum"] == ["done", "failed, with comments"]
+    assert "approved_by" in form_fields(an_order_file(None, FORESEEN))
+
+
+def test_an_answer_with_comments_is_a_failed_attempt() -> None:
+    file = an_order_file(None, APPROVED)
+    comments = {"milestone": "LABDIP_APP Lab dip", "outcome": "failed, with comments", "note": "too yellow"}
+
+    told = entry_from({**comments, "happened_at": "2026-11-20T10:00:00+08:00"}, "run/1")(file, china(23))
+    assert isinstance(told, Report)
+    assert (told.outcome, told.note, told.occurred_at) == (Outcome.FAILED, "too yellow", china(20))
+    with pytest.raises(Refused, match="Not accepted: say when it failed"):
+        entry_from({**comments, "promised": "2026-12-20T10:00:00+08:00"}, "run/1")(file, china(23))
+
+
+def test_an_answer_names_who_accepts_a_date_that_is_too_late() -> None:
+    answer = {"milestone": "FAB_IN", "promised": "2027-12-20T10:00:00+08:00", "approved_by": " Chen, GM "}
+
+    told = entry_from(answer, "run/1")(an_order_file(None, FORESEEN), china(23))
+
+    assert isinstance(told, Promise)
+    assert told.approved_by == "Chen, GM"
+
+
+async def test_the_report_form_tells_of_failures_and_takes_events_back(database_url: str) -> None:
+    await place(a_real_order(etd=ETD), "AFS")
+
+    async def report(milestone: str, **fields: Any) -> str:
+        state = await report_milestone.fn(NUMBER, milestone, **fields)
+        return f"{state.name}: {state.message}"
+
+    assert await report("labdip_app", outcome="failed", round=1, reopens=["labdip_sub"]) == (
+        f"Recorded: {NUMBER}: labdip_app recorded."
+    )
+    await report("LABDIP_APP", outcome="failed")
+    assert "round 4 of at most 3" in await report("LABDIP_APP", outcome="failed", source="mail", source_event_id="3")
+    assert (await report("LABDIP_APP", source="mail", retracts="3")) == f"Recorded: {NUMBER}: mail 3 is taken back."
+    assert (await report("LABDIP_APP", source="mail", retracts="3")).startswith("Known already: mail 3 was recorded")
+    with pytest.raises(Refused, match="only expected \\(EST\\) cannot have failed"):
+        await report("LABDIP_APP", outcome="failed", classifier="EST")
+    with pytest.raises(Refused, match="give its source"):
+        await report("LABDIP_APP", retracts="3")
+
+    file, _ = await open_file(NUMBER)
+    assert [entry.kind for entry in file.entries] == ["report", "report", "report", "withdrawal"]
+    assert standing(file, now()).round_of("LABDIP_APP") == 3
+
+
 # --- many reports at once ---
+
+
+async def test_a_plain_report_is_taken_without_reading_the_log(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place(a_real_order(etd=ETD), "AFS")
+    monkeypatch.delattr("tasks.logbook.assemble")
+
+    assert (await record_report(NUMBER, happened())).is_new
+    with pytest.raises(NameError, match="assemble"):
+        await record_report(NUMBER, happened("SEW_END", quantity=1))
 
 
 def reports(tmp_path: Path, *rows: str) -> Path:
