@@ -202,12 +202,11 @@ class Forecast:
         loads = self.template.loads
         if loads in self.at.done:
             return found
+        vessel = self._sails
         if departure.code in self.given:
             vessel = self._sails if self._sails > self.planned_at else found.at
-        elif found.at > self._sails and loads not in self.given:
+        elif found.at > max(self._sails, self.given[loads].at if loads in self.given else self._sails):
             vessel = self._first_sailing(found.at)  # a step between the loading and the departure takes too long
-        else:
-            vessel = self._sails
         return Foreseen(_whole(vessel), Cause.SAILING) if vessel > found.at else found
 
     def _first_sailing(self, earliest: datetime) -> datetime:

@@ -119,7 +119,7 @@ def _line(
         plan=here(at.due.get(code)),
         promise=here(at.promised.get(code)),
         forecast=here(ahead.forecast[code]) if ahead and code not in at.done else None,
-        late_date=here(ahead.late.get(code)) if ahead else None,
+        late_date=here(_last_working(file, ahead, code)) if ahead else None,
         actual_start=here(at.started.get(code)),
         actual_finish=here(reached.at if reached else None),
         recorded_at=here(reached.known_at if reached else None),
@@ -133,6 +133,16 @@ def _line(
         hard=tuple(hard for hard in ahead.hard if hard.milestone == code) if ahead else (),
         provisional=frozenset(field for field, codes in fields.items() if code in codes),
     )
+
+
+def _last_working(file: OrderFile, ahead: Outlook, code: str) -> datetime | None:
+    """Return the late date of a milestone; a day that its party does not work is of no use, the one before it is."""
+    late = ahead.late.get(code)
+    if late is None or any(hard.milestone == code and hard.at == late for hard in ahead.hard):
+        return late
+    calendar = file.calendars[file.template.by_code[code].calendar]
+    day = calendar.local_date(late)
+    return late if calendar.is_workday(day) else calendar.end_of(calendar.on_or_before(day))
 
 
 def _late_by(file: OrderFile, at: Standing, code: str) -> int:
