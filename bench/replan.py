@@ -65,7 +65,7 @@ async def measure(scene: Scene) -> list[Figure]:
             Spread.of([seconds]),
             target=f"<= {TARGET:.0f} s",
             met=seconds <= TARGET,
-            note=f"{result.moved:,} dates moved, {len(result.sail_otherwise):,} departures among them",
+            note=f"{result.moved:,} dates moved; {result.woken:,} orders woken, {result.set_anew:,} looked at later",
         ),
         Figure(NAME, "orders re-planned in a second", "1/s", Spread.of([count / seconds])),
         Figure(NAME, "queries", "queries", Spread.of([len(queries)])),
@@ -75,8 +75,8 @@ async def measure(scene: Scene) -> list[Figure]:
 def _must_be_whole(result: Replanned, count: int) -> None:
     if result.failed:
         raise RuntimeError(f"{len(result.failed)} orders could not be planned: {next(iter(result.failed.items()))}")
-    if result.orders != count or not result.moved:
-        raise RuntimeError(f"{result.orders} orders were planned and {result.moved} dates moved; nothing was measured.")
+    if result.orders != count or result.woken + result.set_anew != count or not result.moved:
+        raise RuntimeError(f"{result.orders} orders were planned and {result.moved} dates moved: too few to measure.")
 
 
 @asynccontextmanager
@@ -136,6 +136,8 @@ async def _orders_in_mid_season(count: int) -> None:
     async with transaction() as connection:
         for statement in _COPIES:
             await connection.execute(text(statement), {"copies": count // SEASONS - 1})
+        # The most that it can cost: every order is to be looked at at another time than is written down.
+        await connection.execute(text("UPDATE follow_ups SET next_wake_up = NULL"))
         await connection.execute(text("ANALYZE"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from models.order import Etd, Order
 from models.order_file import OrderFile
 from models.report import Classifier, Outcome, Promise, Report
 from models.template import Template
+from models.workdays import Calendar
 from tests.factories import CHINA, a_calendar, a_ladder, a_milestone, a_template, an_order
 
 AHEAD = ("FAB_IN", "CUT_START", "SEW_END", "PACK_DONE", "FRI_PASS", "SI_SUB", "GATE_IN", "CUS_DECL", "CUS_REL")
@@ -99,6 +100,9 @@ def some(draw: st.DrawFn, codes: Sequence[str]) -> tuple[str, ...]:
     return tuple(code for number, code in enumerate(codes) if number in chosen)
 
 
+GENERAL = templates()
+
+
 class Season(NamedTuple):
     """An order's file and the moment at which it is looked at."""
 
@@ -133,22 +137,33 @@ def numbered(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     return tuple(entry.model_copy(update={"seq": seq}) for seq, entry in enumerate(told, start=1))
 
 
+AUTUMN = date(2026, 10, 10)
+"""The first ETD of the seasons that do not say another."""
+
+
 @st.composite
-def seasons(draw: st.DrawFn, template: st.SearchStrategy[Template] | None = None, max_entries: int = 12) -> Season:
-    """Give orders of autumn and winter 2026, looked at at any moment, with anything in their logs up to then."""
-    of = draw(template if template is not None else templates())
-    order = draw(orders(of))
+def seasons(
+    draw: st.DrawFn,
+    template: st.SearchStrategy[Template] = GENERAL,
+    *,
+    first_etd: date = AUTUMN,
+    calendars: Mapping[str, Calendar] = CALENDARS,
+    most: int = 12,
+) -> Season:
+    """Give orders with ETDs in two months, looked at at any moment, with anything in their logs up to then."""
+    of = draw(template)
+    order = draw(orders(of, first_etd))
     lead = timedelta(days=of.lead_days + 20)
     now = order.placed_at + draw(st.integers(0, int(lead.total_seconds()))) * timedelta(seconds=1)
-    entries = draw(st.lists(entries_of(of, order, now), max_size=max_entries))
-    file = OrderFile(order, of, a_ladder(), CALENDARS)
+    entries = draw(st.lists(entries_of(of, order, now), max_size=most))
+    file = OrderFile(order, of, a_ladder(), calendars)
     return Season(file, now).with_entries(*numbered([*entries, *draw(holds(order, now))]))
 
 
 @st.composite
-def orders(draw: st.DrawFn, template: Template) -> Order:
+def orders(draw: st.DrawFn, template: Template, first_etd: date = AUTUMN) -> Order:
     """Give orders with an ETD, a day or an instant, and perhaps a ship window and a cancel date."""
-    ship_day = date(2026, 10, 10) + timedelta(days=draw(st.integers(0, 60)))
+    ship_day = first_etd + timedelta(days=draw(st.integers(0, 60)))
     placed_on = ship_day - timedelta(days=max(1, template.lead_days - draw(st.integers(-5, 15))))
     placed_at = datetime.combine(placed_on, time(10), CHINA)
     end = st.none() | st.integers(0, 10).map(lambda days: ship_day + timedelta(days=days))

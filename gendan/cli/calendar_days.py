@@ -69,9 +69,12 @@ def _print_days(what: str, lines: Sequence[str], span: Span) -> None:
 
 
 def _week(calendar: Calendar) -> str:
+    """Name the worked days: from the first one after the weekend to the last, where they are in a row."""
     worked = [n for n in range(1, 8) if n not in calendar.weekend]
-    if len(worked) == worked[-1] - worked[0] + 1:
-        return f"{WEEKDAYS[worked[0] - 1]}-{WEEKDAYS[worked[-1] - 1]}"
+    first = next((n for n in worked if (n - 2) % 7 + 1 in calendar.weekend), worked[0])
+    in_a_row = [(first - 1 + n) % 7 + 1 for n in range(len(worked))]
+    if set(in_a_row) == set(worked):
+        return f"{WEEKDAYS[first - 1]}-{WEEKDAYS[in_a_row[-1] - 1]}"
     return " ".join(WEEKDAYS[n - 1] for n in worked)
 
 

@@ -401,6 +401,8 @@ def test_all_calendars_are_listed() -> None:
 
     assert {each["code"] for each in shown} == set(library().calendars)
     assert all(code in text for code in library().calendars)
+    weeks = {line.split()[0]: line for line in text.splitlines()}
+    assert [week in weeks[code] for code, week in (("cn-factory", "Mon-Sat"), ("bd-factory", "Sat-Thu"))] == [True] * 2
     office = next(each for each in shown if each["code"] == "cn-office")
     assert (office["official"], office["published"][-1], office["weekend"]) == ("CN", 2026, [6, 7])
     assert {"first": "2026-10-01", "last": "2026-10-07", "provisional": False} in office["days_off"]
