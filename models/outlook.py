@@ -187,10 +187,15 @@ def _latest_start(ahead: Forecast, code: str, finish: datetime) -> datetime:
     if code in ahead.given:
         return finish
     milestone = ahead.template.by_code[code]
-    # Work that takes days is in time on the very day of a cut-off: the forward pass takes it so too.
-    room = ahead.end_of_its_day(milestone, finish) if finish == ahead.cutoffs.get(code) else finish
-    start = ahead.file.calendars[milestone.calendar].latest_start(room, ahead.takes(milestone))
-    return min(start, finish)
+    calendar, days, room = ahead.file.calendars[milestone.calendar], ahead.takes(milestone), finish
+    if finish == ahead.cutoffs.get(code):
+        # Work that takes days is in time on the very day of a cut-off: the forward pass takes it so too.
+        room = ahead.end_of_its_day(milestone, finish)
+    elif code == PRESENTED and days:
+        # The last day for presentation is a banking day, so it is worked, whatever else is.
+        day = calendar.local_date(finish)
+        room, days = calendar.end_of(day - ONE_DAY), max(0, days - calendar.capacity.get(day, 1))
+    return min(calendar.latest_start(room, days), finish)
 
 
 def _leading_to(ahead: Forecast, code: str) -> set[str]:
