@@ -57,8 +57,8 @@ def due_dates(
         # What follows the departure is not due before it; else a long holiday would pull the loading forward.
         follows = code in template.after_departure
         earliest = ship_day if milestone.offset > 0 or follows else date.min
-        day = ship_day + timedelta(days=milestone.offset)
-        if day <= earliest or (day := calendar.on_or_before(day)) < earliest:
+        day = calendar.on_or_before(ship_day + timedelta(days=milestone.offset))
+        if day <= earliest:
             day = next(calendar.workdays_after(earliest - ONE_DAY))
         instant = calendar.end_of(day)
         latest = min((due[after] for after in template.successors[code]), default=instant)

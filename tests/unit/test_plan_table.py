@@ -179,7 +179,7 @@ def test_the_step_to_hurry_is_named_with_who_must_act_and_by_when() -> None:
     told = heads(cutting_is_done().told(late_trims))
 
     assert told["To do"] == (
-        "TRIM_IN Trims in-house by Sun 13 Dec 2026, 3 working days before its forecast: Purchasing with Supplier; "
+        "TRIM_IN Trims in-house by Fri 11 Dec 2026, 3 working days before its forecast: Purchasing with Supplier; "
         "or book the next sailing, or ask for a later cut-off"
     )
     assert told["Driving path"].startswith("TRIM_IN → SEW_END → ")
