@@ -61,12 +61,12 @@ COLUMNS = (
     "latest",
     "slack",
     "promised",
-    "actual",
     "late",
     "quantity",
     "owner",
     "waiting",
 )
+_TITLES = {"forecast": "column_done"}
 LOAD_LIST = "gendan calendar import FILE"
 _NAMED = 2
 _GIVEN = (Cause.PLAN, Cause.PROMISE, Cause.ESTIMATE)
@@ -113,7 +113,9 @@ def plan_table(file: OrderFile, of: Sheet, parties: Parties, language: Language)
     return PlanTable(
         title=say(language, "sheet_title", order=file.order.order_no),
         head=head(file, of, parties, language),
-        columns={column: say(language, f"column_{column}") for column in COLUMNS if column in filled},
+        columns={
+            column: say(language, _TITLES.get(column, f"column_{column}")) for column in COLUMNS if column in filled
+        },
         rows=rows,
         states={state: state_words(state, language) for state in MilestoneState if state in found},
         foot=_foot(file, of, language, write),
@@ -160,7 +162,8 @@ def _row(file: OrderFile, of: Sheet, line: SheetLine, parties: Parties, language
         "state": _state(of, line, language),
         "baseline": write.instant(_other_day(line.baseline, line.plan)),
         "planned": write.instant(line.plan, unsure="plan" in line.provisional),
-        "actual": write.instant(line.actual_finish, day_only=not milestone.cutoff),
+        # A step has an actual date or a forecast, never both: they share a column, so that the slack fits on the page.
+        "forecast": write.instant(line.actual_finish, day_only=not milestone.cutoff),
         "promised": write.instant(line.promise) if line.actual_finish is None else "",
         "late": str(line.late_by) if line.late_by else "",
         "quantity": _quantity(file, line, language),

@@ -28,20 +28,11 @@ def sheet(file: OrderFile, at: Standing, parties: Parties, language: Language) -
 
 
 def markdown(plan: PlanTable, language: Language) -> str:
-    """
-    Lay a plan out as Markdown; the rows of the driving path are bold.
-
-    A step has an actual date or a forecast, never both: they share a column, so that the slack fits on the page.
-    """
-    titles = {column: title for column, title in plan.columns.items() if column != "actual"}
-    if "actual" in plan.columns and "forecast" in plan.columns:
-        titles["forecast"] = say(language, "column_actual_or_forecast")
-    elif "actual" in plan.columns:
-        titles = dict(plan.columns)
+    """Lay a plan out as Markdown; the rows of the driving path are bold."""
     rows = [
-        [escape(title) for title in titles.values()],
-        ["---"] * len(titles),
-        *([_cell(row, column) for column in titles] for row in plan.rows),
+        [escape(title) for title in plan.columns.values()],
+        ["---"] * len(plan.columns),
+        *([_cell(row, column) for column in plan.columns] for row in plan.rows),
     ]
     states = " · ".join(f"{_mark(state)} {escape(name)}" for state, name in plan.states.items())
     return "\n".join(
@@ -75,8 +66,6 @@ def _headline(told: Headline) -> Iterator[str]:
 
 def _cell(row: Row, column: str) -> str:
     text = escape(row.cells.get(column, ""))
-    if column == "forecast" and not text:
-        return escape(row.cells.get("actual", ""))
     if column == "state":
         return f"{_mark(row.state)} {text}"
     return f"**{text}**" if column == "milestone" and row.drives else text

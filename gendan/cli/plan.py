@@ -36,12 +36,12 @@ STYLES = {
     MilestoneState.DUE_SOON: "yellow",
     MilestoneState.IN_PROGRESS: "",
     MilestoneState.PROMISED: "cyan",
-    MilestoneState.AT_RISK: "magenta",
-    MilestoneState.OVERDUE: "bold red",
-    MilestoneState.BLOCKED: "red",
+    MilestoneState.AT_RISK: "bright_magenta",
+    MilestoneState.OVERDUE: "bold bright_red",
+    MilestoneState.BLOCKED: "bright_red",
     MilestoneState.ON_HOLD: "bright_black",
     MilestoneState.DONE_ON_TIME: "green",
-    MilestoneState.DONE_LATE: "blue",
+    MilestoneState.DONE_LATE: "bright_blue",
     MilestoneState.PASSED: "dim green",
     MilestoneState.SKIPPED: "dim",
     MilestoneState.CANCELLED: "dim",
@@ -50,7 +50,7 @@ STYLES = {
 
 _COLOURED = ("state", "late", "slack")
 _RIGHT = frozenset({"slack", "late"})
-_LEAST = {"milestone": 22, "state": 13, "quantity": 9, "owner": 12, "waiting": 12}
+_LEAST = {"milestone": 40, "state": 13, "quantity": 14, "owner": 22, "waiting": 24}
 _FIRST_TO_GO = (
     ("waiting",),
     ("owner",),
@@ -58,7 +58,6 @@ _FIRST_TO_GO = (
     ("baseline",),
     ("late",),
     ("promised",),
-    ("actual",),
     ("planned",),
 )
 

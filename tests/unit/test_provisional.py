@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
-from itertools import chain
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 
 from models.order_file import OrderFile
 from models.outlook import outlook
 from models.provisional import ProvisionalDates, provisional_dates
-from models.sheet import sheet_of
 from models.standing import standing
 from models.workdays import ONE_DAY, Calendar
-from tests.factories import a_calendar, a_milestone, a_report, a_template, an_order, an_order_file, china
+from tests.factories import a_calendar, china
 from tests.orders_in_season import NEW_YORK, PORT, Season, seasons
 
 NOW = china(23)
