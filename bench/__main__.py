@@ -23,7 +23,7 @@ import prefect
 import psutil
 from rich.console import Console
 
-from bench import api_calls, backtest, latency, replan, reports, throughput, watch
+from bench import api_calls, backtest, latency, passes, replan, reports, throughput, watch
 from bench.figures import Figure, table_of
 from bench.prefect_tables import prefect_tables
 from bench.scene import ACCESS_LOG, Scene
@@ -40,6 +40,7 @@ IN_GENDAN: Mapping[str, Callable[[Scene], Awaitable[list[Figure]]]] = {
     "calls": api_calls.measure,
     "throughput": throughput.measure,
     "watch": watch.measure,
+    "passes": passes.measure,
     "replan": replan.measure,
     "reports": reports.measure,
 }

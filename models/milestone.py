@@ -44,7 +44,6 @@ class Takes(BaseModel):
             raise ValueError("pessimistic is shorter than likely")
         return self
 
-
     def at(self, pace: float) -> Takes:
         """Return what the step takes where everything is done in `pace` of the usual time, 1 being that time."""
         return Takes(likely=self.likely * pace, pessimistic=self.pessimistic * pace)
