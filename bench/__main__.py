@@ -40,11 +40,10 @@ IN_GENDAN: Mapping[str, Callable[[Scene], Awaitable[list[Figure]]]] = {
     "calls": api_calls.measure,
     "throughput": throughput.measure,
     "watch": watch.measure,
-    "passes": passes.measure,
     "replan": replan.measure,
     "reports": reports.measure,
 }
-ALONE: Mapping[str, Callable[..., list[Figure]]] = {"backtest": backtest.measure}
+ALONE: Mapping[str, Callable[..., list[Figure]]] = {"passes": passes.measure, "backtest": backtest.measure}
 
 out = Console(highlight=False)
 if not out.is_terminal:
