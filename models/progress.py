@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from models.agreement import Agreement, agreed
 from models.changes import Booking, CustomsReceipt, QuotationValid, Won
@@ -17,6 +19,9 @@ from models.milestone import Milestone, Takes
 from models.order_file import OrderFile
 from models.report import Classifier, Outcome, Report, Withdrawal
 from models.template import Template
+
+# By name a member is looked for each time, and a log is read often.
+_ACT, _DONE, _FAILED = Classifier.ACT, Outcome.DONE, Outcome.FAILED
 
 
 class Reached(NamedTuple):
@@ -79,22 +84,27 @@ class Progress:
 def valid_reports(known: Iterable[Entry]) -> list[Report]:
     """Return the reports that nothing corrected, withdrew or retracted; each event of a source once."""
     entries = list(known)
-    wrong = {e.corrects for e in entries if isinstance(e, (Report, Withdrawal)) and e.corrects is not None}
-    retracted = _retracted(entries)
+    reports = [e for e in entries if isinstance(e, Report)]
+    withdrawals = [e for e in not_reports(entries) if isinstance(e, Withdrawal)]
+    wrong = {report.corrects for report in reports} | {withdrawal.corrects for withdrawal in withdrawals}
+    retracted = _retracted(withdrawals)
     told: set[tuple[str, str]] = set()
     valid: list[Report] = []
-    for entry in entries:
-        if not isinstance(entry, Report):
-            continue
-        if entry.source_event_id:
-            event = (entry.source, entry.source_event_id)
+    for report in reports:
+        if report.source_event_id:
+            event = (report.source, report.source_event_id)
             # Told again, a report that was corrected or withdrawn since stays so.
-            if event in retracted or (event in told and entry.corrects is None):
+            if event in retracted or (event in told and report.corrects is None):
                 continue
             told.add(event)
-        if entry.seq not in wrong:
-            valid.append(entry)
+        if report.seq not in wrong:
+            valid.append(report)
     return valid
+
+
+def not_reports(known: Iterable[Entry]) -> list[Entry]:
+    """Return what else a log holds: little, beside its reports. Asking each entry what it is takes time."""
+    return [entry for entry in known if not isinstance(entry, Report)]
 
 
 def _retracted(entries: Iterable[Entry]) -> set[tuple[str, str]]:
@@ -103,51 +113,46 @@ def _retracted(entries: Iterable[Entry]) -> set[tuple[str, str]]:
 
 def progress(file: OrderFile, known: list[Entry], now: Agreement | None = None) -> Progress:
     """Return how far the order is, once everything in `known` is taken into account."""
-    now = now or agreed(file.order, known)
-    receipts = _receipts(known)
+    others = not_reports(known)
+    now = now or agreed(file.order, others)
+    receipts = _receipts(others)
     customs = _customs(receipts)
-    actual: dict[str, list[Report]] = {}
+    actual: defaultdict[str, list[Report]] = defaultdict(list)
+    failed: defaultdict[str, list[Report]] = defaultdict(list)
     expected: dict[str, Report] = {}
-    for report in [*valid_reports(known), *_told_otherwise(file.template, known, receipts, customs)]:
-        if report.classifier is Classifier.ACT:
-            actual.setdefault(report.milestone, []).append(report)
+    for report in [*valid_reports(known), *_told_otherwise(file.template, others, receipts, customs)]:
+        if report.classifier is _ACT:
+            actual[report.milestone].append(report)
+            if report.outcome is _FAILED:
+                failed[report.milestone].append(report)
         elif report.recorded_at >= expected.get(report.milestone, report).recorded_at:
             expected[report.milestone] = report
-    failed = {
-        code: tuple(Attempt(r.occurred_at, r.recorded_at, r.note) for r in attempts)
-        for code, reports in actual.items()
-        if (attempts := sorted((r for r in reports if r.outcome is Outcome.FAILED), key=lambda r: (_place(r), r.note)))
-    }
-    redone = _undone(file.template, actual, now)
-    voided = _voided(actual, redone)
+    for attempts in failed.values():
+        attempts.sort(key=lambda report: (_place(report), report.note))
+    redone = _undone(file.template, failed, now)
+    voided = _voided(failed, redone)
     reached: dict[str, Reached] = {}
     counted: dict[str, float] = {}
     started: dict[str, datetime] = {}
     for code, reports in actual.items():
         milestone = file.template.by_code.get(code)
-        if milestone is None:
+        counting = [r for r in reports if _place(r) > voided[code]] if code in voided else reports
+        if milestone is None or not counting:
             continue
-        since = voided.get(code)
-        counting = [r for r in reports if since is None or _place(r) > since]
-        if counting:
-            started[code] = min(r.occurred_at for r in counting)
-        # By the time of the fact, not of its telling: the same reports in any order give the same state.
-        done = sorted((r for r in counting if r.outcome is Outcome.DONE), key=_place)
-        wanted = _wanted(milestone, now.quantity)
-        total = float(sum(_told_of(report, wanted) for report in done))
-        if milestone.counted and done:
+        started[code] = min(r.occurred_at for r in counting)
+        tally = _Tally.of([r for r in counting if r.outcome is _DONE], _wanted(milestone, now.quantity))
+        total = tally.total
+        if milestone.counted and tally.parts:
             counted[code] = total
-        reaching = _reaching(done, wanted)
-        if reaching is not None:
-            first = _reaching(sorted(done, key=lambda r: (r.recorded_at, r.seq)), wanted)
-            assert first is not None  # what is reached in one order is reached in any
-            reached[code] = Reached(reaching.occurred_at, _known_at(file, known, first), total or None)
+        if (reaching := tally.reaching) is not None:
+            known_at = _known_at(file, known, tally.first_told)
+            reached[code] = Reached(reaching.occurred_at, known_at, total or None)
     return Progress(
         reached=reached,
         counted=counted,
         expected={code: Given(report.occurred_at, report.recorded_at) for code, report in expected.items()},
         started=started,
-        failed=failed,
+        failed={code: tuple(Attempt(r.occurred_at, r.recorded_at, r.note) for r in f) for code, f in failed.items()},
         voided={code: place[0] for code, place in voided.items()},
         redone=redone,
         customs=customs,
@@ -157,7 +162,7 @@ def progress(file: OrderFile, known: list[Entry], now: Agreement | None = None) 
 
 _Place = tuple[datetime, int, int]
 _LAST_ROUND = 100
-_RANKS = {Outcome.STARTED: 0, Outcome.FAILED: 1, Outcome.DONE: 2}
+_RANKS = {Outcome.STARTED: 0, _FAILED: 1, _DONE: 2}
 
 
 def _place(report: Report) -> _Place:
@@ -166,30 +171,28 @@ def _place(report: Report) -> _Place:
 
     What failed and passed at one instant passed last, unless their rounds say otherwise.
     """
-    unsaid = _LAST_ROUND if report.outcome is Outcome.DONE else 0
+    unsaid = _LAST_ROUND if report.outcome is _DONE else 0
     return (report.occurred_at, report.round or unsaid, _RANKS[report.outcome])
 
 
-def _undone(template: Template, actual: Mapping[str, list[Report]], now: Agreement) -> dict[str, datetime]:
+def _undone(template: Template, failed: Mapping[str, list[Report]], now: Agreement) -> dict[str, datetime]:
     """Return what an amendment or the failure of another milestone opened again, and when it last did."""
     undone = dict(now.undone)
-    for code, reports in actual.items():
+    for code, failures in failed.items():
         rounds = template.by_code[code].rounds if code in template.by_code else None
-        for report in reports:
-            if report.outcome is Outcome.FAILED:
-                reopened = report.reopens if report.reopens is not None else (rounds.reopens if rounds else ())
-                for each in (other for other in reopened if other != code):
-                    undone[each] = max(undone.get(each, report.occurred_at), report.occurred_at)
+        for report in failures:
+            reopened = report.reopens if report.reopens is not None else (rounds.reopens if rounds else ())
+            for each in (other for other in reopened if other != code):
+                undone[each] = max(undone.get(each, report.occurred_at), report.occurred_at)
     return undone
 
 
-def _voided(actual: Mapping[str, list[Report]], redone: Mapping[str, datetime]) -> dict[str, _Place]:
+def _voided(failed: Mapping[str, list[Report]], redone: Mapping[str, datetime]) -> dict[str, _Place]:
     # Of a step that is done again nothing of that instant counts: it was done for the attempt that failed.
     voided: dict[str, _Place] = {code: _after_all(at) for code, at in redone.items()}
-    for code, reports in actual.items():
-        failures = [_place(report) for report in reports if report.outcome is Outcome.FAILED]
-        if failures:
-            voided[code] = max([*failures, *([voided[code]] if code in voided else [])])
+    for code, failures in failed.items():
+        last = _place(failures[-1])
+        voided[code] = max(voided.get(code, last), last)
     return voided
 
 
@@ -268,30 +271,55 @@ def _told_otherwise(
     return told + [report for report in failures + done if report.milestone in template.by_code]
 
 
-def _wanted(milestone: Milestone, ordered: float | None) -> Decimal | None:
-    if not milestone.counted or ordered is None:
-        return None
-    return _exact(ordered) * _exact(milestone.complete_at) / 100
-
-
+@lru_cache(maxsize=1024)
 def _exact(quantity: float) -> Decimal:
     """Return the number that was written: ten times 0.1 is 1."""
     return Decimal(str(quantity))
 
 
-def _told_of(report: Report, wanted: Decimal | None) -> Decimal:
-    """Return the quantity of a report; one without a quantity speaks of all that was ordered."""
-    return _exact(report.quantity) if report.quantity is not None else (wanted or Decimal())
+def _wanted(milestone: Milestone, ordered: float | None) -> Decimal | None:
+    if not milestone.counted or ordered is None:
+        return None
+    whole = _exact(ordered)
+    return whole if milestone.complete_at == 100 else whole * _exact(milestone.complete_at) / 100
 
 
-def _reaching(reports: Iterable[Report], wanted: Decimal | None) -> Report | None:
-    """Return the report with which a milestone is reached, taking them in this order."""
-    total = Decimal()
-    for report in reports:
-        total += _told_of(report, wanted)
-        if wanted is None or total >= wanted:
-            return report
-    return None
+class _Tally(NamedTuple):
+    """The reports of what was done of a milestone, each with its quantity, and the quantity that reaches it."""
+
+    parts: list[tuple[Report, Decimal]]
+    wanted: Decimal | None
+
+    @classmethod
+    def of(cls, done: Iterable[Report], wanted: Decimal | None) -> _Tally:
+        """Take reports; one without a quantity speaks of all that was ordered."""
+        whole = wanted or Decimal()
+        return cls([(r, _exact(r.quantity) if r.quantity is not None else whole) for r in done], wanted)
+
+    @property
+    def total(self) -> float:
+        return float(sum(quantity for _, quantity in self.parts))
+
+    @property
+    def reaching(self) -> Report | None:
+        """The report that reaches it, by the time of the facts: told in any order they give the same state."""
+        return self._reaching(_place)
+
+    @property
+    def first_told(self) -> Report:
+        """The report with which it was known to be reached."""
+        first = self._reaching(lambda report: (report.recorded_at, report.seq))
+        assert first is not None  # what is reached in one order is reached in any
+        return first
+
+    def _reaching(self, place: Callable[[Report], Any]) -> Report | None:
+        parts = self.parts if len(self.parts) == 1 else sorted(self.parts, key=lambda part: place(part[0]))
+        total = Decimal()
+        for report, quantity in parts:
+            total += quantity
+            if self.wanted is None or total >= self.wanted:
+                return report
+        return None
 
 
 def _known_at(file: OrderFile, known: list[Entry], first: Report) -> datetime:

@@ -1,13 +1,14 @@
 """
 Provisional dates: those that the official holidays of a year, once they are published, may still move.
 
-A date is provisional exactly where it would be another one under another list. So each is worked out twice, as early
-and as late as any list could make it: with every day of the unpublished years worked, and with none of them.
+A date is provisional exactly where it would be another one under another list. So each is worked out as early and as
+late as a list could make it, with every day of the unpublished years worked for one purpose and none for the other; and
+once more with none at all, because what follows the departure looks forwards where nothing is left behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
@@ -34,14 +35,17 @@ def provisional_dates(file: OrderFile, at: Standing, ahead: Outlook | None) -> P
     if ahead is None:
         return ProvisionalDates()
     years = _years_of([*at.due.values(), *ahead.forecast.values(), *ahead.late.values(), *(h.at for h in ahead.hard)])
-    used = {file.template.calendar, *(milestone.calendar for milestone in file.template.milestones)}
+    used = sorted({file.template.calendar, *(milestone.calendar for milestone in file.template.milestones)})
     if not any(_unpublished(file.calendars[code], years) for code in used):
         return ProvisionalDates()
-    bounds = {code: _bounds(file.calendars[code], years) for code in used}
-    earliest = _dates(file, at, {code: bound.earliest for code, bound in bounds.items()})
-    latest = _dates(file, at, {code: bound.latest for code, bound in bounds.items()})
-    pairs = zip(earliest, latest, strict=True)
-    return ProvisionalDates(*(frozenset(code for code in early if early[code] != late[code]) for early, late in pairs))
+    extremes = [_extremes(file.calendars[code], years) for code in used]
+    found = [_dates(file, at, dict(zip(used, calendars, strict=True))) for calendars in zip(*extremes, strict=True)]
+    return ProvisionalDates(*(_those_that_differ(dates) for dates in zip(*found, strict=True)))
+
+
+def _those_that_differ(dates: Sequence[Mapping[str, datetime]]) -> frozenset[str]:
+    first, *others = dates
+    return frozenset(code for code in first if any(first[code] != other[code] for other in others))
 
 
 def _years_of(instants: Iterable[datetime]) -> frozenset[int]:
@@ -63,7 +67,7 @@ class _Imagined(Calendar):
     A calendar with every day worked in the years without a list, or with none of those in `closed`.
 
     `deadlines` is the calendar on which it is counted backwards. Closed days make what is counted forwards later and
-    what is counted backwards earlier: a bound takes the two from opposite calendars.
+    what is counted backwards earlier: an extreme takes the two from opposite calendars.
     """
 
     closed: frozenset[int] = frozenset()
@@ -83,29 +87,28 @@ class _Imagined(Calendar):
         return self.deadlines.latest_start(finish, days)
 
 
-class _Bounds(NamedTuple):
+class _Extremes(NamedTuple):
     earliest: Calendar
     latest: Calendar
+    closed: Calendar
 
 
-_known: WeakKeyDictionary[Calendar, dict[frozenset[int], _Bounds]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Calendar, dict[frozenset[int], _Extremes]] = WeakKeyDictionary()
 
 
-def _bounds(calendar: Calendar, years: frozenset[int]) -> _Bounds:
+def _extremes(calendar: Calendar, years: frozenset[int]) -> _Extremes:
     of_calendar = _known.setdefault(calendar, {})
     if years not in of_calendar:
-        of_calendar[years] = _bounds_of(calendar, _unpublished(calendar, years))
+        of_calendar[years] = _extremes_of(calendar, _unpublished(calendar, years))
     return of_calendar[years]
 
 
-def _bounds_of(calendar: Calendar, unpublished: list[int]) -> _Bounds:
+def _extremes_of(calendar: Calendar, unpublished: list[int]) -> _Extremes:
     if not unpublished:
-        return _Bounds(calendar, calendar)
+        return _Extremes(calendar, calendar, calendar)
     closed = frozenset(unpublished[1 - CLOSED_FOR_GOOD :])
     every, none = _imagined(calendar), _imagined(calendar, closed=closed)
-    return _Bounds(
-        earliest=_imagined(calendar, deadlines=none), latest=_imagined(calendar, closed=closed, deadlines=every)
-    )
+    return _Extremes(_imagined(calendar, deadlines=none), _imagined(calendar, closed=closed, deadlines=every), none)
 
 
 def _unpublished(calendar: Calendar, years: Iterable[int]) -> list[int]:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.decide import Tell, decide, next_wake_up, taken
+from models.decide import Tell, decide_at, next_wake_up_at, taken
 from models.entry import Entry
 from models.order_file import OrderFile
 from models.report import Report, Withdrawal
+from models.standing import standing
 
 Told = Report | Withdrawal
 """What a file of reports tells: that something happened, or that it did not."""
@@ -79,8 +80,10 @@ def play(file: OrderFile, timeline: Timeline, until: datetime) -> tuple[OrderFil
         for seq, report in enumerate(timeline.known_by(now), start=last + 1):
             news.append(report.model_copy(update={"seq": seq}))
         file = file.told(*news)
-        steps = decide(file, now)
+        at = standing(file, now)
+        steps = decide_at(file, at)
         said.extend(Said(now, file.order.order_no, step) for step in steps if isinstance(step, Tell))
         file = taken(file, steps)
-        now = next_instant(next_wake_up(file, now), timeline, until)
+        # What was done about it does not move where the order stands.
+        now = next_instant(next_wake_up_at(file, at), timeline, until)
     return file, said

@@ -31,7 +31,17 @@ from models.ladder import Pause, climb, rests_until
 from models.order import Etd, OrderKind, OrderState
 from models.order_file import OrderFile
 from models.plan import planned
-from models.progress import Attempt, CustomsHold, Given, Progress, Reached, next_attempts, progress, what_is_done
+from models.progress import (
+    Attempt,
+    CustomsHold,
+    Given,
+    Progress,
+    Reached,
+    next_attempts,
+    not_reports,
+    progress,
+    what_is_done,
+)
 from models.report import Acknowledgement, Outcome, Promise, Report, Withdrawal
 from models.workdays import Calendar
 
@@ -132,15 +142,16 @@ def standing(file: OrderFile, now: datetime) -> Standing:
     known = [entry for entry in file.entries if entry.recorded_at <= now]
     later = [entry.recorded_at for entry in file.entries if entry.recorded_at > now]
     template = file.template
-    agreement = agreed(file.order, known)
+    others = not_reports(known)
+    agreement = agreed(file.order, others)
     so_far = progress(file, known, agreement)
     done = what_is_done(template, so_far.reached, so_far.voided)
     due = plan_of(file, agreement, so_far.reached)
     followed = template.followed
     open_ = tuple(c for c in followed if c not in done and all(p in done for p in template.by_code[c].after))
-    promises = {e.milestone: Given(e.promised, e.recorded_at) for e in known if isinstance(e, Promise)}
-    held = _held(known)
-    state = _state(file, known, agreement, done, held)
+    promises = {e.milestone: Given(e.promised, e.recorded_at) for e in others if isinstance(e, Promise)}
+    held = _held(others)
+    state = _state(file, others, agreement, done, held)
     if state.is_over or state is OrderState.NOT_FOLLOWED:
         open_ = ()
     again = _again(file, due, so_far, open_)
@@ -148,7 +159,7 @@ def standing(file: OrderFile, now: datetime) -> Standing:
     chased = {**due, **again, **promised}
     # An order on hold may have no date either.
     reopenings = _reopenings(file, known) if due and open_ else []
-    firings = {c: _firings(file, known, c, chased[c], done, so_far.voided, reopenings) for c in open_} if due else {}
+    firings = {c: _firings(file, others, c, chased[c], done, so_far.voided, reopenings) for c in open_} if due else {}
     departure = so_far.reached.get(template.departure)
     return Standing(
         now=now,
@@ -169,7 +180,7 @@ def standing(file: OrderFile, now: datetime) -> Standing:
         customs_hold=so_far.customs_hold,
         open=open_,
         firings=firings,
-        acknowledged=_acknowledged(file, known, open_, now),
+        acknowledged=_acknowledged(file, others, open_, now),
         notes=_notes(known),
         held=held,
         departed_at=departure.at if departure else None,
@@ -374,17 +385,16 @@ _Reopening = tuple[datetime, Collection[str]]
 
 def _reopenings(file: OrderFile, known: list[Entry]) -> list[_Reopening]:
     found: list[_Reopening] = []
+    failed = Outcome.FAILED
     for number, entry in enumerate(known):
-        if _may_undo(entry):
+        if isinstance(entry, Report):
+            may_undo = entry.corrects is not None or entry.outcome is failed
+        else:
+            may_undo = isinstance(entry, Withdrawal | Amendment | CustomsReceipt)
+        if may_undo:
             before_it = progress(file, known[:number])
             found.append((entry.recorded_at, what_is_done(file.template, before_it.reached, before_it.voided)))
     return found
-
-
-def _may_undo(entry: Entry) -> bool:
-    if isinstance(entry, Report):
-        return entry.corrects is not None or entry.outcome is Outcome.FAILED
-    return isinstance(entry, Withdrawal | Amendment | CustomsReceipt)
 
 
 def _notes(known: list[Entry]) -> dict[str, Entry]:
