@@ -7,7 +7,7 @@ A forecast is the latest of what it rests on, so that nothing that comes later c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from operator import attrgetter
 from typing import NamedTuple
@@ -44,11 +44,16 @@ class Cause(StrEnum):
 
 
 class Foreseen(NamedTuple):
-    """When a milestone will be done, what that rests on, and the step that pushes it, where one does."""
+    """
+    When a milestone will be done, what that rests on, and the step that pushes it, where one does.
+
+    `some_time` says that it is some time of the day that ends at `at`: no work of days is known to the hour.
+    """
 
     at: datetime
     cause: Cause
     driver: str = ""
+    some_time: bool = False
 
 
 _latest = attrgetter("at")
@@ -74,7 +79,7 @@ class Forecast:
         self.to_the_second = {*self.cutoffs, self.template.loads, self.template.departure}
         self._present = _whole(_at_the_earliest(file, at))
         self._today: dict[str, datetime] = {}
-        self._missed: list[tuple[datetime, datetime]] = []
+        self._soonest: dict[str, datetime] = {}
         self._sails = self.planned_at
         self.seen: dict[str, Foreseen] = {}
         for code in self.template.forwards:
@@ -107,11 +112,16 @@ class Forecast:
         if done is not None:
             return Foreseen(done.at, Cause.DONE)
         terms = list(self._terms(milestone))
+        found = max(terms, key=_latest)
+        cutoff = self.cutoffs.get(milestone.code)
+        if cutoff is not None:
+            soonest = self._soonest[milestone.code] = max(self._soonest_of(milestone, term) for term in terms)
+            if soonest <= cutoff < found.at:
+                # What takes until some time of a day is in time for a deadline on that very day.
+                found = found._replace(at=_whole(cutoff))
         if milestone.code == self.template.loads:
             return self._on_a_vessel(milestone, terms)
-        if milestone.code == self.template.departure:
-            return self._departs(milestone, max(terms, key=_latest))
-        return max(terms, key=_latest)
+        return self._departs(milestone, found) if milestone.code == self.template.departure else found
 
     def _terms(self, milestone: Milestone) -> Iterator[Foreseen]:
         """Yield everything before which a milestone cannot be done; of what is equally late the first one counts."""
@@ -126,36 +136,39 @@ class Forecast:
         else:
             yield Foreseen(self._planned(milestone), Cause.PLAN)
             if before is not None:
-                yield Foreseen(self._finish(milestone, before, self.takes(milestone)), Cause.STEP, driver)
+                yield self._work(milestone, before, self.takes(milestone), Cause.STEP, driver)
             if code in self.at.voided:
-                yield Foreseen(self._next_attempt(milestone), Cause.ROUND)
+                yield from self._next_attempt(milestone)
         hold = self.at.customs_hold
         if code == RELEASED and hold is not None and not self._is_told_since(code, hold.since):
-            yield Foreseen(self._finish(milestone, hold.since, self._days(hold.takes)), Cause.CUSTOMS)
+            yield self._work(milestone, hold.since, self._days(hold.takes), Cause.CUSTOMS)
         yield Foreseen(self._at_best(milestone), Cause.TODAY)
 
-    def _finish(self, milestone: Milestone, start: datetime, days: float) -> datetime:
-        """Return when work of `days` ends; on the very day of its deadline in time: no day is known to the hour."""
+    def _work(self, milestone: Milestone, start: datetime, days: float, cause: Cause, driver: str = "") -> Foreseen:
+        """Return when work of `days` ends that begins at `start`."""
         end = self.file.calendars[milestone.calendar].finish(start, days)
-        cutoff = self.cutoffs.get(milestone.code)
-        if cutoff is not None and end > start and end == self.end_of_its_day(milestone, cutoff):
-            return _whole(cutoff)
-        return _whole(end)
+        return Foreseen(_whole(end), cause, driver, some_time=end > start)
+
+    def _next_attempt(self, milestone: Milestone) -> Iterator[Foreseen]:
+        """Yield when a milestone that is open again can be done: no earlier than was said before it failed."""
+        code, at = milestone.code, self.at
+        for since, takes in next_attempts(milestone, at.voided, at.redone):
+            yield self._work(milestone, since, self._days(takes), Cause.ROUND)
+        if code in at.promises or code in at.estimates:
+            former, _ = self._told_last(code)
+            if former.at >= at.now:
+                yield Foreseen(_whole(former.at), Cause.ROUND)
+
+    def _soonest_of(self, milestone: Milestone, term: Foreseen) -> datetime:
+        if not term.some_time:
+            return term.at
+        calendar = self.file.calendars[milestone.calendar]
+        return datetime.combine(calendar.local_date(term.at), time(), calendar.tz)
 
     def end_of_its_day(self, milestone: Milestone, instant: datetime) -> datetime:
         """Return the end of the day of `instant` in the calendar of a milestone."""
         calendar = self.file.calendars[milestone.calendar]
         return calendar.end_of(calendar.local_date(instant))
-
-    def _next_attempt(self, milestone: Milestone) -> datetime:
-        """Return when a milestone that is open again can be done: no earlier than was said before it failed."""
-        code, at = milestone.code, self.at
-        attempts = next_attempts(milestone, at.voided, at.redone)
-        again = max(self._finish(milestone, since, self._days(takes)) for since, takes in attempts)
-        if code not in at.promises and code not in at.estimates:
-            return again
-        former, _ = self._told_last(code)
-        return max(again, _whole(former.at)) if former.at >= at.now else again
 
     def _is_told_since(self, code: str, instant: datetime) -> bool:
         return code in self.given and self._told_last(code)[0].told_at > instant
@@ -187,38 +200,32 @@ class Forecast:
             return max(terms, key=_latest)
         # Who gives a date for the loading has a vessel in mind; what is not ready by then still misses it.
         ready = max((t for t in terms if t.cause not in (Cause.PROMISE, Cause.ESTIMATE)), key=_latest)
-        self._missed = [
-            (self.seen[code].at, cutoff)
-            for code, cutoff in self.cutoffs.items()
-            if code in self.seen and code not in self.at.done
-        ]
-        self._sails = self._first_sailing(ready.at)
+        missed = [(soonest, self.cutoffs[code]) for code, soonest in self._soonest.items()]
+        leaving = sailings(self.template, self.at.agreed, self.file.calendar)
+        self._sails = first_sailing(leaving, ready.at, missed, rolled=self._is_rolled(loading.code))
         if self._sails != self.planned_at:
             later = self.at.due[loading.code] + (self._sails - self.planned_at)
             terms.append(Foreseen(_whole(later), Cause.SAILING, self._what_missed(ready)))
         return max(terms, key=_latest)
 
     def _departs(self, departure: Milestone, found: Foreseen) -> Foreseen:
-        loads = self.template.loads
-        if loads in self.at.done:
+        """Return when the vessel leaves; goods on board cannot miss it, however long it then stays in the port."""
+        loads, vessel = self.template.loads, self._sails
+        if loads in self.at.done or vessel == self.planned_at or vessel < found.at:
             return found
-        vessel = self._sails
-        if departure.code in self.given:
-            vessel = self._sails if self._sails > self.planned_at else found.at
-        elif found.at > max(self._sails, self.given[loads].at if loads in self.given else self._sails):
-            vessel = self._first_sailing(found.at)  # a step between the loading and the departure takes too long
-        return Foreseen(_whole(vessel), Cause.SAILING) if vessel > found.at else found
-
-    def _first_sailing(self, earliest: datetime) -> datetime:
-        return first_sailing(sailings(self.template, self.at.agreed, self.file.calendar), earliest, self._missed)
+        return Foreseen(_whole(vessel), Cause.SAILING, loads if loads in departure.after else "")
 
     def _what_missed(self, ready: Foreseen) -> str:
-        """Return the step that misses the planned vessel by most: a cut-off, or what the loading waits for."""
+        """Return the step that misses the planned vessel by most: a cut-off, or what the loading waits for; or none."""
         late = [(ready.at - self.planned_at, ready.driver)]
-        late += [
-            (self.seen[c].at - at, c) for c, at in self.cutoffs.items() if c in self.seen and c not in self.at.done
-        ]
-        return max(late)[1]
+        late += [(soonest - self.cutoffs[code], code) for code, soonest in self._soonest.items()]
+        by, code = max(late)
+        return code if by > timedelta() else ""
+
+    def _is_rolled(self, loading: str) -> bool:
+        """Say whether the goods were left behind by the vessel that is booked: the loading failed since."""
+        failed = self.at.failed.get(loading)
+        return failed is not None and failed[-1].at >= self.at.agreed.etds[-1].since
 
 
 def _at_the_earliest(file: OrderFile, at: Standing) -> datetime:

@@ -14,10 +14,10 @@ from models.workdays import Calendar
 
 def sailings(template: Template, now: Agreement, home: Calendar) -> Iterator[datetime]:
     """
-    Yield the instants by which the vessels leave, the planned one first, without end.
+    Yield the instants by which the vessels leave, the planned one first.
 
     Known voyages come from the booking; after the last of them, and without any, one leaves every `sails_every` days
-    (the booking's, else the template's; domain.md 2.6). A template without vessels yields its ETD alone.
+    (the booking's, else the template's; domain.md 2.6), without end. Where nobody said how often, no more are known.
     """
     assert now.etd is not None, "an order without a date has no sailing"
     first = _instant(now.etd, home)
@@ -37,19 +37,27 @@ def sailings(template: Template, now: Agreement, home: Calendar) -> Iterator[dat
 
 
 def first_sailing(
-    leaving: Iterable[datetime], earliest: datetime, missed: Iterable[tuple[datetime, datetime]]
+    leaving: Iterable[datetime],
+    earliest: datetime,
+    missed: Iterable[tuple[datetime, datetime]],
+    *,
+    rolled: bool = False,
 ) -> datetime:
     """
     Return the first of the sailings `leaving` that can be reached.
 
     It leaves at or after `earliest`, when the goods can be on board; and each pair of `missed`, when a step is
-    done and the first vessel's deadline for it, is kept, the deadline moving with the vessel. Where no further
-    vessel is known the goods leave at `earliest`, and as much later than planned as a deadline was missed by.
+    done and the first vessel's deadline for it, is kept, the deadline moving with the vessel. Goods that were
+    `rolled` are not on the first one. Where no further vessel is known the goods leave at `earliest`, and as much later
+    than planned as a deadline was missed by.
     """
     steps = list(missed)
     first: datetime | None = None
     for sailing in leaving:
-        first = first or sailing
+        if first is None:
+            first = sailing
+            if rolled:
+                continue
         if earliest <= sailing and all(done <= cutoff + (sailing - first) for done, cutoff in steps):
             return sailing
     assert first is not None, "at least the planned sailing is known"

@@ -54,8 +54,18 @@ SOME = st.sets(st.integers(0, 12), max_size=3)
 
 
 @st.composite
-def templates(draw: st.DrawFn, *, squeezes: bool = False, sails_every: Sequence[int | None] = (None, 3, 7)) -> Template:
-    """Give templates of a few steps before the loading, the loading, the departure and a few steps after it."""
+def templates(
+    draw: st.DrawFn,
+    *,
+    squeezes: bool = False,
+    sails_every: Sequence[int | None] = (None, 3, 7),
+    loading: st.SearchStrategy[str] = CALENDAR,
+) -> Template:
+    """
+    Give templates of a few steps before the loading, the loading, the departure and a few steps after it.
+
+    `loading` is on whose calendar the loading and the departure stand.
+    """
     ahead, behind = draw(STEPS_AHEAD), draw(STEPS_BEHIND)
     codes = [*ahead, *(["ONBOARD"] if draw(YES_OR_NO) else []), "DEPARTED", *behind]
     left = codes.index("DEPARTED")
@@ -78,7 +88,7 @@ def templates(draw: st.DrawFn, *, squeezes: bool = False, sails_every: Sequence[
                 code,
                 offset=offsets[number],
                 after=after,
-                calendar=draw(CALENDAR),
+                calendar=draw(loading if code in ("ONBOARD", "DEPARTED") else CALENDAR),
                 takes=draw(SELDOM_TAKES if code in ("ONBOARD", "DEPARTED") else TAKES),
                 cutoff=CUTOFFS.get(code, ""),
                 counted=code == "SEW_END",

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from models.order import sails_by
-from models.outlook import Cause, Outlook, outlook, slack_days
+from models.changes import Hold
+from models.order import OrderState, sails_by
+from models.outlook import Cause, Outlook, outlook, slack_days, turning_points
 from models.plan import planned
 from models.report import Classifier, Outcome, Promise, Report
 from models.standing import Standing, standing
@@ -230,6 +231,46 @@ def test_a_step_done_by_its_late_date_breaks_nothing_and_a_second_later_does(
     assert promised(late + SECOND)
 
 
+@given(seasons(), st.data())
+def test_between_turning_points_nothing_comes_to_be_at_risk_by_waiting(season: Season, data: st.DataObject) -> None:
+    at, ahead = look(season)
+    assume(at.state is OrderState.OPEN and season.file.template.foresees)
+    until = min(turning_points(season.file, at), default=season.now + timedelta(days=60))
+    moment = data.draw(instants(season.now, until - SECOND))
+
+    then = look(season, moment)
+
+    assert risky(then) == risky(Looked(at, ahead))
+
+
+def risky(looked: Looked) -> set[str]:
+    return {code for code in looked.at.open if looked.ahead.at_risk(code)}
+
+
+@given(seasons())
+def test_the_worst_case_is_never_earlier_than_the_likely_one(season: Season) -> None:
+    at, ahead = look(season)
+    worst = outlook(season.file, at, pessimistic=True)
+
+    assert worst is not None
+    assert moved_earlier(Looked(at, ahead), Looked(at, worst)) == {}
+
+
+@given(seasons(), st.integers(0, 40))
+def test_a_hold_puts_off_what_is_not_done_and_moves_no_late_date(season: Season, days: int) -> None:
+    assume(look(season).at.state is OrderState.OPEN)
+    until = season.now.date() + timedelta(days=days)
+    before, during = look(season), look(season.told(Hold(recorded_at=season.now, until=until)))
+
+    assert moved_earlier(before, during) == {}
+    goes_on = season.file.calendar.opening(until)
+    assert all(at >= goes_on for code, at in during.ahead.forecast.items() if code not in during.at.done)
+    firm = [[hard for hard in looked.ahead.hard if not hard.follows_loading] for looked in (before, during)]
+    assert firm[0] == firm[1]
+    if not any(hard.follows_loading for hard in before.ahead.hard):
+        assert {code: during.ahead.late[code] for code in before.ahead.late} == before.ahead.late
+
+
 # --- sailings
 
 
@@ -238,6 +279,7 @@ def test_goods_leave_with_a_vessel_that_is_known_or_comes_as_often_as_vessels_do
     at, ahead = look(season)
     template = season.file.template
     assume(not {template.loads, template.departure} & {*at.done, *at.promises, *at.estimates})
+    assume(template.loads == template.departure or not template.by_code[template.departure].takes.likely)
 
     assert ahead.sails_at in vessels(season, at, until=ahead.sails_at)
 

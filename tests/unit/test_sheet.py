@@ -39,7 +39,7 @@ def test_the_head_says_when_it_leaves_what_breaks_first_and_what_to_do() -> None
         "- **Customer**: ACME",
         "- **State**: Open",
         "- **ETD**: Thu 31 Dec 2026",
-        "- **Forecast**: Thu 7 Jan 2027, 7 days later; at worst Thu 21 Jan 2027, 21 days later",
+        "- **Forecast**: Thu 7 Jan 2027, 7 days later; at worst Thu 14 Jan 2027, 14 days later",
         "- **Breaks first**: CY cut-off Tue 29 Dec 2026 16:00 CST(+08): forecast Wed 30 Dec 2026, 1 day too late",
         "- **To do**: PP_MEET Pre-production meeting can no longer be done by Tue 8 Dec 2026: make what follows "
         "shorter; or book the next sailing, or ask for a later cut-off",
