@@ -47,7 +47,7 @@ class Refused(GendanError):
 
 
 class LibraryError(GendanError):
-    """A mistake in a template, ladder, calendar or parties file, with its file and line."""
+    """A mistake in a template, policy, calendar or parties file, with its file and line."""
 
     def __init__(self, file: str, line: int | None, what: str) -> None:
         super().__init__(f"{file}{f':{line}' if line else ''}: {what}")
@@ -94,6 +94,6 @@ class ChannelFailed(GendanError):
         reasons = "; ".join(f"{schema}:// {why}" for schema, why in failed)
         super().__init__(
             f"The message to {tag} was not delivered: {reasons}. It will be sent again; "
-            "`gendan check` looks at the addresses."
+            "`gendan doctor` looks at the addresses."
         )
         self.tag, self.failed, self.delivered = tag, tuple(failed), delivered

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from models.agreement import agreed
-from models.changes import Amendment, Booking, CreditAdvised, Hold, Lot, Resume, Split
+from models.book.agreement import agreed
+from models.book.changes import Amendment, Booking, CreditAdvised, Hold, Lot, Resume, Split
+from models.book.entry import Entry
+from models.book.order import Etd, Order
+from models.book.order_file import OrderFile
+from models.book.report import Classifier, NotMine, Outcome, Promise, Report
+from models.calendars.workdays import Calendar
 from models.codes import FROZEN
-from models.entry import Entry
-from models.lateness import departs_late
-from models.order import Etd, Order
-from models.order_file import OrderFile
-from models.progress import progress, valid_reports
-from models.report import Classifier, Outcome, Promise, Report
-from models.standing import Standing
-from models.template import Template
-from models.tolerance import Tolerance
-from models.workdays import Calendar
+from models.status.lateness import departs_late
+from models.status.progress import progress, valid_reports
+from models.status.standing import Standing
+from models.terms.template import Template
+from models.terms.tolerance import Tolerance
 
 
 def order_of_lot(file: OrderFile, lot: Lot, split_at: datetime) -> Order:
@@ -36,6 +36,7 @@ def order_of_lot(file: OrderFile, lot: Lot, split_at: datetime) -> Order:
             "ship_from": now.ship_from,
             "ship_by": now.ship_by,
             "cancel_after": now.cancel_after,
+            "merchandiser": now.merchandiser,
         }
     )
 
@@ -45,19 +46,22 @@ def passed_on(file: OrderFile, split: Split, lot: Lot, template: Template) -> li
     Return the log that a lot begins with, in the order in which it became known.
 
     Those are the facts that it inherits, and what was said of the order and still holds for it: the credit, the hold,
-    the last promise for each of its steps, the steps that an amendment undid, and the booking of the lot that leaves
-    on it.
+    the last promise for each of its steps and who has it, the steps that an amendment undid, and the booking of the lot
+    that leaves on it.
     """
     entries = [entry for entry in file.entries if entry.seq < split.seq]
     now = agreed(file.order, entries)
     kept: list[Entry] = [*inherited(file, split, lot, template)]
     promises: dict[str, Promise] = {}
+    owners: dict[str, NotMine] = {}
     held: Hold | None = None
     credit: CreditAdvised | None = None
     for entry in entries:
         match entry:
             case Promise() if entry.milestone in template.by_code:
                 promises[entry.milestone] = entry
+            case NotMine() if entry.milestone in template.by_code:
+                owners[entry.milestone] = entry
             case Hold():
                 held = held or entry
             case Resume():
@@ -70,7 +74,7 @@ def passed_on(file: OrderFile, split: Split, lot: Lot, template: Template) -> li
                 kept.append(entry)
             case _:
                 pass
-    kept += [entry for entry in (credit, held, *promises.values()) if entry is not None]
+    kept += [entry for entry in (credit, held, *owners.values(), *promises.values()) if entry is not None]
     return sorted((entry.model_copy(update={"seq": 0}) for entry in kept), key=lambda entry: entry.recorded_at)
 
 

@@ -9,14 +9,14 @@ from shlex import quote
 
 from pydantic import ValidationError
 
+from models.book.order import OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Classifier
 from models.errors import Refused
-from models.ladder import Ladder
-from models.order import OrderState
-from models.order_file import OrderFile
-from models.progress import valid_reports
-from models.report import Classifier
-from models.standing import standing
-from models.template import Template
+from models.status.progress import valid_reports
+from models.status.standing import standing
+from models.terms.policy import Policy
+from models.terms.template import Template
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Migration:
 
     order_no: str
     template: Template
-    ladder: Ladder
+    policy: Policy
     from_version: int
     added: Mapping[str, datetime | None]
     removed: Mapping[str, datetime | None]
     moved: tuple[Moved, ...]
-    other_ladder: bool
+    other_policy: bool
 
 
 def carried_over(running: Template, today: Template, usual_calendars: Mapping[str, str]) -> Template:
@@ -65,10 +65,10 @@ def carried_over(running: Template, today: Template, usual_calendars: Mapping[st
 
 
 def migration(
-    file: OrderFile, today: Template, ladder: Ladder, usual_calendars: Mapping[str, str], now: datetime
+    file: OrderFile, today: Template, policy: Policy, usual_calendars: Mapping[str, str], now: datetime
 ) -> Migration | None:
     """
-    Return what moving an order to `today` and `ladder` changes; `None` where it is followed by these already.
+    Return what moving an order to `today` and `policy` changes; `None` where it is followed by these already.
 
     Raises Refused for an order that is not followed any more, one whose choice today's version does not offer, and one
     of which a step was reported that today's version does not have.
@@ -84,14 +84,14 @@ def migration(
             f"Order {order_no} cannot be moved to today's {today.code}: {_reason(error)}. It keeps its template; to "
             "move it, give the template in the library what the order needs."
         ) from None
-    if (template, ladder) == (file.template, file.ladder):
+    if (template, policy) == (file.template, file.policy):
         return None
     _must_have_what_was_told(file, template)
-    will = standing(replace(file, template=template, ladder=ladder), now)
+    will = standing(replace(file, template=template, policy=policy), now)
     return Migration(
         order_no=order_no,
         template=template,
-        ladder=ladder,
+        policy=policy,
         from_version=file.template.version,
         added={code: will.due.get(code) for code in template.codes if code not in file.template.by_code},
         removed={code: at.due.get(code) for code in file.template.codes if code not in template.by_code},
@@ -100,7 +100,7 @@ def migration(
             for code, due in will.due.items()
             if code in at.due and code not in will.done and due != at.due[code]
         ),
-        other_ladder=ladder != file.ladder,
+        other_policy=policy != file.policy,
     )
 
 

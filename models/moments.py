@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
+from models.calendars.workdays import Calendar
 from models.errors import BadClock
-from models.workdays import Calendar
 
 EARLIEST_YEAR = 1990
 LATEST_YEAR = 2100

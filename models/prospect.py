@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from models.changes import Baseline, Contact, QuotationValid, Retermed, Unfollowed, Won
+from models.book.changes import Baseline, Contact, QuotationValid, Retermed, Unfollowed, Won
+from models.book.entry import Entry
+from models.book.order import OrderKind, OrderState
+from models.book.order_file import Claim, OrderFile
+from models.book.report import LogLine
+from models.calendars.workdays import ONE_DAY
 from models.codes import SAMPLED
-from models.entry import Entry
-from models.ladder import climb
-from models.order import OrderKind, OrderState
-from models.order_file import Claim, OrderFile
-from models.report import LogLine
-from models.standing import Standing
-from models.workdays import ONE_DAY
+from models.escalation.climb import climb
+from models.status.standing import Standing
 
 NOTE = "NOTE"
 NEXT_CONTACT = "NEXT_CONTACT"
@@ -50,7 +50,7 @@ def notes(file: OrderFile, at: Standing) -> list[Note]:
         return []
     if file.template.follow_to in at.done:
         return _order_wanted(file, at)
-    first = file.ladder.rungs[0].role
+    first = file.policy.rungs[0].role
     return [Note(Claim(about, NOTE, due), first) for about, due in _calls(file, at)]
 
 
@@ -80,10 +80,10 @@ def won_order(file: OrderFile) -> Won | None:
 def _order_wanted(file: OrderFile, at: Standing) -> list[Note]:
     """Return the notes of a contract without an order; of those that are past only the last, as a stall begins."""
     signed_at = at.done[file.template.follow_to].known_at
-    mornings = climb(file.ladder, file.calendar, signed_at, ())
+    mornings = climb(file.policy, file.calendar, signed_at, ())
     climbing = [
         Note(Claim(CONTRACT_SIGNED, NOTE, morning), rung.role)
-        for rung, morning in zip(file.ladder.rungs, mornings, strict=True)
+        for rung, morning in zip(file.policy.rungs, mornings, strict=True)
         if morning is not None
     ]
     past = [note for note in climbing if note.claim.due <= at.now]

@@ -20,8 +20,9 @@ from sqlalchemy import (
     Uuid,
     false,
     text,
+    true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -42,7 +43,7 @@ terms = Table(
     metadata,
     Column("digest", Text, primary_key=True),
     Column("body", JSONB, nullable=False),
-    comment="What an order is followed by: its template and ladder as they were when it came in.",
+    comment="What an order is followed by: its template and policy as they were when it came in.",
 )
 
 orders = Table(
@@ -118,24 +119,110 @@ follow_ups = Table(
     comment="Where each order's Prefect run stands. Derived: all of it can be made again from the log.",
 )
 
-messages = Table(
-    "messages",
+notices = Table(
+    "notices",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("order_no", Text, ForeignKey("orders.order_no"), nullable=False),
     Column("milestone", Text, nullable=False),
     Column("rung", Text, nullable=False),
     _instant("due", nullable=False),
-    Column("recipient", Text, nullable=False),
-    Column("person", Text, nullable=False, server_default=""),
-    _instant("claimed_at", nullable=False),
+    Column("role", Text, nullable=False),
+    Column("manner", Text, nullable=False),
+    Column("repeat", Integer, nullable=False, server_default="0"),
+    _instant("meant_for", nullable=False),
+    _instant("raised_at", nullable=False),
+    Column("holds", Boolean, nullable=False, server_default=true()),
+    _instant("ended_at"),
+    Column("told", Integer, nullable=False, server_default="0"),
+    _instant("told_at"),
+    _instant("held_until"),
+    UniqueConstraint("order_no", "milestone", "rung", "due", "role"),
+    Index("ix_notices_untold", "id", postgresql_where=text("holds AND told = 0")),
+    Index("ix_notices_repeated", "role", postgresql_where=text("holds AND repeat > 0")),
+    comment="What an order has to say, raised once for each order, milestone, rung, due version and role.",
+)
+
+chases = Table(
+    "chases",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("order_no", Text, ForeignKey("orders.order_no"), nullable=False),
+    Column("milestone", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("rung", Text, nullable=False, server_default=""),
+    Column("by", Text, nullable=False, server_default=""),
+    Column("why", Text, nullable=False, server_default=""),
+    _instant("until"),
+    _instant("at", nullable=False),
+    Index("ix_chases_order_no_milestone_id", "order_no", "milestone", "id"),
+    comment="Every turn of every chase, with who and when; the last row of an order and milestone holds.",
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("order_no", Text, ForeignKey("orders.order_no")),
+    _instant("slot"),
+    _instant("made_at", nullable=False),
+    Column("thread", Text, nullable=False, server_default=""),
     Column("subject", Text, nullable=False),
+    Column("short", Text, nullable=False, server_default=""),
     Column("body", Text, nullable=False),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    _instant("next_attempt_at"),
+    Column("html", Text, nullable=False, server_default=""),
     _instant("delivered_at"),
+    _instant("dead_at"),
     Column("error", Text, nullable=False, server_default=""),
-    UniqueConstraint("order_no", "milestone", "rung", "due"),
-    Index("ix_messages_next_attempt_at", "next_attempt_at", postgresql_where=text("delivered_at IS NULL")),
-    comment="The outbox: one row for each order, milestone, rung and due version; whoever inserts it sends it.",
+    Index("ix_messages_order_no", "order_no", "id"),
+    Index("ix_messages_open", "id", postgresql_where=text("delivered_at IS NULL AND dead_at IS NULL")),
+    Index("ix_messages_person_made_at", "person", "made_at"),
+    Index("uq_messages_person_slot", "person", "slot", unique=True, postgresql_where=text("slot IS NOT NULL")),
+    comment="The outbox: what one person is told at a time, made of one notice or of many.",
+)
+
+message_notices = Table(
+    "message_notices",
+    metadata,
+    Column("message_id", BigInteger, ForeignKey("messages.id"), primary_key=True),
+    Column("notice_id", BigInteger, ForeignKey("notices.id"), primary_key=True),
+    Index("ix_message_notices_notice_id", "notice_id"),
+    comment="Which notices a message was made of.",
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("message_id", BigInteger, ForeignKey("messages.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("schema", Text, nullable=False),
+    Column("rank", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("parts", Integer, nullable=False, server_default="1"),
+    _instant("next_attempt_at"),
+    _instant("attempted_at"),
+    _instant("delivered_at"),
+    _instant("dead_at"),
+    Column("error", Text, nullable=False, server_default=""),
+    UniqueConstraint("message_id", "channel"),
+    Index(
+        "ix_deliveries_next_attempt_at",
+        "next_attempt_at",
+        postgresql_where=text("delivered_at IS NULL AND dead_at IS NULL"),
+    ),
+    Index("ix_deliveries_channel_attempted_at", "channel", "attempted_at"),
+    comment="One message on its way to one address, which is known by a fingerprint alone.",
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    _instant("paused_until"),
+    comment="Addresses that did not answer, and until when they are left alone.",
 )

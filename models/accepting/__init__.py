@@ -1,0 +1,1 @@
+"""What may be told of an order, or why not."""

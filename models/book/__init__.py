@@ -1,0 +1,1 @@
+"""The order, and everything told about it."""

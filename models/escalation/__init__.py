@@ -1,0 +1,1 @@
+"""How a stall climbs: reminders, rungs, cut-offs, and the states of a chase."""

@@ -1,0 +1,1 @@
+"""A past season on a virtual clock."""

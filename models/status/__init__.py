@@ -1,0 +1,1 @@
+"""Where an order stands: what was reached, what is waited for."""

@@ -1,0 +1,1 @@
+"""What an order is followed by: templates, policies, parties, credits."""
