@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
-from models.changes import Hold, Lost, Resume, Split, Won
-from models.lateness import as_date, days_behind, days_late, departs_late
-from models.milestone import Milestone
+from models.book.changes import Hold, Lost, Resume, Split, Won
+from models.book.order import Etd, OrderKind, OrderState
+from models.book.order_file import OrderFile
+from models.calendars.workdays import Calendar
 from models.names import Language
-from models.order import Etd, OrderKind, OrderState
-from models.order_file import OrderFile
-from models.outlook import Outlook, outlook
+from models.planning.outlook import Outlook, outlook
 from models.prospect import next_contact
-from models.standing import Standing
-from models.workdays import Calendar
+from models.status.lateness import as_date, days_behind, days_late, departs_late
+from models.status.standing import Standing
+from models.terms.milestone import Milestone
 from notifications.deadlines import day_of, deadline_at, deadline_name, moved
-from notifications.messages import command
 from notifications.texts import count, day, enumerate_, quantity, sailing_day, say, shorten, when
+from notifications.wording import command
 
 NAME = 60
 """Characters: what fits a badge in the run list."""

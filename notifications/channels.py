@@ -3,59 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
-from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, OverflowMode
-from apprise.config.base import ConfigBase
-from apprise.manager_plugins import NotificationManager
+from typing import TypeVar
 
 from models.errors import ChannelFailed, NoChannel
-from notifications.messages import Message
-from notifications.outbox_channel import open_outbox
+from notifications.answer import Answer, Outcome
+from notifications.channels_file import Channel, ChannelsFile, Stamp, read, stamp
+from notifications.message import Message
+from notifications.overflow import Unit
+from notifications.speaking import Progress, limit, parts, speak
 
 ALWAYS = "always"
 """Apprise's own tag: an address that hears everything that is sent to anybody."""
 
-_MISTAKEN = {
-    "wecom": "it belongs to Pushplus; the WeCom group robot is wecombot://",
-    "msteams": "it is gone; Teams is workflows://",
-}
-_URL = re.compile(r"\s*([A-Za-z0-9]{1,32})://")
-_STATUS = re.compile(r"\berror=(\d{3})\b")
-_WIRE = ("urllib3.connection", "urllib3.connectionpool", "urllib3.poolmanager", "urllib3.util.retry")
-
-_KNOWN = NotificationManager()  # type: ignore[no-untyped-call]  # Apprise leaves this class without annotations
+_ROBOTS_PER_MINUTE = 20
+_ROBOTS = frozenset({"wecombot", "dingtalk", "feishu", "lark"})
+"""Group robots: what comes faster is dropped, and DingTalk's are deaf for ten minutes then (domain.md 3.5)."""
 
 _PATIENCE = 60.0
-"""Seconds that a message waits for its turn at an address; services allow few a minute (domain.md 3.5)."""
-
-_speaking = threading.local()
+"""Seconds that a message waits for those before it at the same address."""
 
 _T = TypeVar("_T")
-_Stamp = tuple[int, int, int] | None
 
 
-@dataclass
-class _Channel:
+@dataclass(frozen=True)
+class Address:
     """
-    One address. Its URL stays within Apprise's object and out of `repr`.
+    An address as others may know it: never its URL.
 
-    `tags` are in lower case, with Apprise's priority: a higher number is tried where the lower ones failed.
-    Whoever sends holds `turn`: Apprise keeps a service's pace only between sends that follow one another.
+    `id` is the same in every process and after every restart, as long as the address is written as it is.
+    `per_minute` counts parts of messages; None: the service names no such limit. `limit` is how much text one part
+    may have, counted in `unit`; None: any amount.
     """
 
+    id: str
     schema: str
-    tags: Mapping[str, int]
-    address: NotifyBase = field(repr=False)
-    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    per_minute: int | None
+    limit: int | None
+    unit: Unit
 
 
 class Channels:
@@ -65,10 +54,11 @@ class Channels:
     No text of this class, its errors or its logs holds an address, because addresses hold secrets.
     """
 
-    def __init__(self, file: Path, channels: Sequence[_Channel], problems: Sequence[str]) -> None:
+    def __init__(self, file: Path, content: ChannelsFile) -> None:
         self.file = file
-        self._channels = tuple(channels)
-        self._problems = tuple(problems)
+        self._channels = tuple(content.channels)
+        self._problems = tuple(content.problems)
+        self._by_id = {channel.id: channel for channel in reversed(self._channels)}
 
     @classmethod
     def from_file(cls, path: Path) -> Channels:
@@ -76,20 +66,15 @@ class Channels:
         Read Apprise's YAML configuration at `path`, with the local files that it includes.
 
         Never fails: what cannot be read is left out and told by `check`. As long as the files stay as they are,
-        the same object is returned, since it knows when each address was last sent to.
+        the same object is returned, since it knows who is just being sent to.
         """
         known = _read_before.get(path)
-        if known is not None and all(_stamp(file) == stamp for file, stamp in known[0].items()):
+        if known is not None and all(stamp(file) == before for file, before in known[0].items()):
             return known[1]
-        _be_discreet()
-        open_outbox()
-        channels: list[_Channel] = []
-        problems: list[str] = []
-        stamps: dict[Path, _Stamp] = {}
-        _read(path, channels, problems, stamps)
-        read = cls(path, channels, problems)
-        _read_before[path] = (stamps, read)
-        return read
+        content = read(path)
+        channels = cls(path, content)
+        _read_before[path] = (content.stamps, channels)
+        return channels
 
     def __repr__(self) -> str:
         return f"Channels({str(self.file)!r}, tags={sorted(self.tags)})"
@@ -103,53 +88,98 @@ class Channels:
         """Return what is wrong with the configuration: file, line and entry, never an address."""
         return list(self._problems)
 
+    def route(self, tags: Sequence[str]) -> list[list[Address]]:
+        """
+        Return where a message to the first of `tags` that any address carries goes: the person first, then the role.
+
+        All addresses of the first group are sent to; those of the next only where one of them did not take it, and so
+        on. Where nobody carries any of the tags it is the ALWAYS addresses; otherwise those hear it too: `always`.
+        Raises NoChannel when there is no address at all.
+        """
+        _, chain = self._addressed(tags)
+        return [[_address(channel) for channel in group] for group in chain]
+
+    def always(self) -> list[list[Address]]:
+        """Return the addresses that hear whatever is sent to anybody, in groups as `route` does."""
+        return [[_address(channel) for channel in group] for group in self._by_priority(ALWAYS)]
+
+    def parts(self, address_id: str, message: Message) -> int:
+        """Return in how many requests `message` goes to an address, for the pace; 1 where the address is gone."""
+        channel = self._by_id.get(address_id)
+        return 1 if channel is None else len(parts(channel.schema, channel.address, message))
+
+    async def post(self, address_id: str, message: Message, *, seconds: float = 20.0, skip: int = 0) -> Answer:
+        """
+        Send `message` to one address, without its first `skip` parts: those that it has taken at an earlier attempt.
+
+        Messages to one address take turns. From its turn on it has `seconds`: an address that hangs is left behind,
+        and may still deliver the part that it was given. Nobody waits here for the pace of a service.
+        Never raises for a channel's trouble, and no text of the answer holds an address.
+        """
+        channel = self._by_id.get(address_id)
+        if channel is None:
+            why = f"this address is no longer in {self.file.name}: write it there again, or discard the message"
+            return Answer(Outcome.REFUSED, why, skip)
+        return await _deliver(channel, message, seconds, Progress(skip))
+
     async def send(self, message: Message, tags: Sequence[str], *, seconds: float = 20.0) -> None:
         """
-        Send `message` to the first of `tags` that any address carries: the person first, then the role.
+        Send `message` to the first of `tags` that any address carries, and to the ALWAYS addresses, at once.
 
-        Messages to one address take turns. From its turn on, each has `seconds`: an address that hangs is left
-        behind, and may still deliver later.
         Raises NoChannel when no address carries any of the tags, and ChannelFailed when one did not take it.
         """
-        tag, chains = self._addressed(tags)
-        results = await asyncio.gather(*(_try_in_turn(chain, message, seconds) for chain in chains))
+        tag, chain = self._addressed(tags)
+        told = {channel.id for group in chain for channel in group}
+        others = [[channel for channel in group if channel.id not in told] for group in self._by_priority(ALWAYS)]
+        chains = [chain, [group for group in others if group]]
+        results = await asyncio.gather(*(_try_in_turn(each, message, seconds) for each in chains))
         failed = [failure for failures, _ in results for failure in failures]
         if failed:
             raise ChannelFailed(tag, failed, delivered=sum(delivered for _, delivered in results))
 
-    def _addressed(self, tags: Sequence[str]) -> tuple[str, list[list[list[_Channel]]]]:
-        always = self._by_priority(ALWAYS)
-        for tag in tags:
+    def _addressed(self, tags: Sequence[str]) -> tuple[str, list[list[Channel]]]:
+        for tag in (*tags, ALWAYS):
             chain = self._by_priority(tag.strip().lower())
             if chain:
-                return tag, [chain, always]
-        if always:
-            return ALWAYS, [always]
+                return tag, chain
         if not self.file.exists():
             why = "there is no such file yet"
         elif self._problems:
-            why = "no address that can be read carries such a tag (`gendan check` says what cannot be read)"
+            why = "no address that can be read carries such a tag (`gendan doctor` says what cannot be read)"
         else:
             why = f"no address carries such a tag; known are: {', '.join(sorted(self.tags)) or 'none'}"
         raise NoChannel(tags, self.file, why)
 
-    def _by_priority(self, tag: str) -> list[list[_Channel]]:
-        groups: dict[int, list[_Channel]] = {}
+    def _by_priority(self, tag: str) -> list[list[Channel]]:
+        """Return the addresses that carry `tag`, each once, though it may be written in the file twice."""
+        priorities: dict[str, int] = {}
         for channel in self._channels:
             if tag in channel.tags:
-                groups.setdefault(channel.tags[tag], []).append(channel)
+                priorities[channel.id] = min(channel.tags[tag], priorities.get(channel.id, channel.tags[tag]))
+        groups: dict[int, list[Channel]] = {}
+        for address_id, priority in priorities.items():
+            groups.setdefault(priority, []).append(self._by_id[address_id])
         return [groups[priority] for priority in sorted(groups)]
 
 
+def _address(channel: Channel) -> Address:
+    most, unit = limit(channel.schema, channel.address)
+    return Address(channel.id, channel.schema, _ROBOTS_PER_MINUTE if channel.schema in _ROBOTS else None, most, unit)
+
+
 async def _try_in_turn(
-    chain: Sequence[Sequence[_Channel]], message: Message, seconds: float
+    chain: Sequence[Sequence[Channel]], message: Message, seconds: float
 ) -> tuple[list[tuple[str, str]], int]:
     """Send to one group after the other until one took it whole; return what failed if none did, and who took it."""
     failed: list[tuple[str, str]] = []
     delivered = 0
     for group in chain:
-        answers = await asyncio.gather(*(_deliver(channel, message, seconds) for channel in group))
-        failures = [(channel.schema, why) for channel, why in zip(group, answers, strict=True) if why is not None]
+        answers = await asyncio.gather(*(_deliver(channel, message, seconds, Progress()) for channel in group))
+        failures = [
+            (channel.schema, answer.why)
+            for channel, answer in zip(group, answers, strict=True)
+            if answer.outcome is not Outcome.TAKEN
+        ]
         delivered += len(group) - len(failures)
         if not failures:
             return [], delivered
@@ -157,37 +187,39 @@ async def _try_in_turn(
     return failed, delivered
 
 
-async def _deliver(channel: _Channel, message: Message, seconds: float) -> str | None:
-    """Return why `channel` did not take the message within `seconds` of its turn; None when it did."""
+async def _deliver(channel: Channel, message: Message, seconds: float, progress: Progress) -> Answer:
+    """Send `message` when it is its turn; it has `seconds` from then on."""
     loop = asyncio.get_running_loop()
     has_turn: asyncio.Future[bool] = loop.create_future()
-    answer: asyncio.Future[str | None] = loop.create_future()
+    answer: asyncio.Future[Answer] = loop.create_future()
     turn = channel.turn
 
-    def speak() -> None:
+    def say() -> None:
         # The loop may be gone by the time a hanging address gives up.
         with suppress(RuntimeError):
             mine = turn.acquire(timeout=_PATIENCE)
-            loop.call_soon_threadsafe(_settle, has_turn, mine)
-            if not mine:
-                return
             try:
-                why = _speak(channel, message)
+                loop.call_soon_threadsafe(_settle, has_turn, mine)
+                if mine and not progress.left:
+                    said = speak(channel.schema, channel.address, message, seconds, progress)
+                    loop.call_soon_threadsafe(_settle, answer, said)
             finally:
-                turn.release()
-            loop.call_soon_threadsafe(_settle, answer, why)
+                if mine:
+                    turn.release()
 
     # A thread of its own: hanging addresses must neither fill the pool that others use nor keep the process alive.
-    threading.Thread(target=speak, name="gendan-channel", daemon=True).start()
-    if not await has_turn:
-        return "has too many messages before this one"
+    threading.Thread(target=say, name="gendan-channel", daemon=True).start()
     try:
+        if not await has_turn:
+            return Answer(Outcome.FAILED, "has too many messages before this one", progress.parts)
         async with asyncio.timeout(seconds):
             return await answer
     except TimeoutError:
         # The hanging send keeps the old turn; the next message is not to wait for it.
         channel.turn = threading.Lock() if channel.turn is turn else channel.turn
-        return f"gave no answer within {seconds:g} s"
+        return Answer(Outcome.FAILED, f"gave no answer within {seconds:g} s", progress.parts)
+    finally:
+        progress.left = True
 
 
 def _settle(future: asyncio.Future[_T], value: _T) -> None:
@@ -195,152 +227,4 @@ def _settle(future: asyncio.Future[_T], value: _T) -> None:
         future.set_result(value)
 
 
-def _speak(channel: _Channel, message: Message) -> str | None:
-    _speaking.status = ""
-    try:
-        one = Apprise()
-        one.add(channel.address)
-        taken = one.notify(body=message.body, title=message.subject, body_format=NotifyFormat.TEXT)
-    except Exception:
-        # Apprise lets no plugin's exception through; if one comes all the same, its text may hold the address.
-        taken = False
-    status = _speaking.status
-    del _speaking.status
-    if taken:
-        return None
-    return f"answered HTTP {status}" if status else "did not take it"
-
-
-def _read(path: Path, channels: list[_Channel], problems: list[str], stamps: dict[Path, _Stamp]) -> None:
-    """Read one file and those that it includes, each once; `stamps` tells afterwards which they were."""
-    if path.resolve() in stamps:
-        return
-    stamps[path.resolve()] = _stamp(path)
-    try:
-        text = path.read_text("utf-8-sig")
-        content = yaml.safe_load(text)
-        lines = _lines(text)
-    except FileNotFoundError:
-        problems.append(f"{path}: there is no such file, so nobody can be told")
-        return
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{path}: cannot be read ({type(error).__name__})")
-        return
-    except (yaml.YAMLError, ValueError) as error:
-        # Only the place: the parser's own text quotes the line, and with it the address.
-        mark = getattr(error, "problem_mark", None)
-        problems.append(f"{path}: line {mark.line + 1 if mark else '?'}: is not YAML")
-        return
-    urls = content.get("urls") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(urls or [], list):
-        problems.append(f"{path}: has no list `urls:`")
-        return
-    for number, entry in enumerate(urls or [], start=1):
-        where = f"{path}: line {lines.get(number, '?')}, entry {number}"
-        channels.extend(_read_entry(content, entry, where, problems))
-    for other in _includes(content):
-        if "://" in other:
-            problems.append(f"{path}: include: only files on this machine are read; copy the addresses here")
-        else:
-            _read(path.parent / other, channels, problems, stamps)
-
-
-def _read_entry(content: Mapping[str, Any], entry: object, where: str, problems: list[str]) -> Iterator[_Channel]:
-    """Let Apprise read one entry at a time, in the surroundings of its file, to know which of them it refuses."""
-    schema = _schema(entry)
-    alone = yaml.safe_dump({**content, "urls": [entry], "include": None}, allow_unicode=True)
-    try:
-        addresses, _ = ConfigBase.config_parse_yaml(alone, asset=AppriseAsset(storage_mode="memory"))
-    except Exception:
-        # Apprise stumbles over some mistakes, and the text of its error may quote the address.
-        addresses = []
-    if schema in _MISTAKEN:
-        problems.append(f"{where}: {schema}:// is mistaken: {_MISTAKEN[schema]}")
-    elif len(addresses) < _count(entry):
-        problems.append(f"{where}: {_refused(schema)}")
-    for address in addresses:
-        assert isinstance(address, NotifyBase)
-        if "overflow_mode" not in vars(address):
-            # Apprise's own default passes over-long text on, for the service to refuse.
-            address.overflow_mode = OverflowMode.SPLIT
-        tags = {str(tag).lower(): getattr(tag, "priority", 0) for tag in address.tags}
-        if not tags:
-            problems.append(f"{where}: {schema}:// carries no tag, so nothing is ever sent there")
-        yield _Channel(schema, tags, address)
-
-
-def _schema(entry: object) -> str:
-    urls = [entry] if isinstance(entry, str) else list(entry) if isinstance(entry, dict) else []
-    found = next(filter(None, (_URL.match(str(url)) for url in urls)), None)
-    return found.group(1).lower() if found else ""
-
-
-def _count(entry: object) -> int:
-    """Count the addresses that an entry stands for: a URL with a list of options is one for each."""
-    if isinstance(entry, dict):
-        options = next((value for key, value in entry.items() if _URL.match(str(key))), None)
-        if isinstance(options, list):
-            return len(options)
-    return 1
-
-
-def _refused(schema: str) -> str:
-    if not schema:
-        return "no address (schema://...) is found here"
-    if schema not in _KNOWN:
-        return f"Apprise knows no {schema}://"
-    return f"Apprise cannot read this {schema}:// address; something is missing in it or wrong"
-
-
-def _includes(content: Mapping[str, Any]) -> list[str]:
-    includes = content.get("include")
-    if isinstance(includes, str):
-        includes = includes.split(",")
-    return [str(each).strip() for each in includes or []]
-
-
-def _lines(text: str) -> dict[int, int]:
-    """Return the line of each entry of `urls:`, both counted from 1."""
-    root = yaml.compose(text, yaml.SafeLoader)
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
-        if key.value == "urls" and isinstance(value, yaml.SequenceNode):
-            return {number: item.start_mark.line + 1 for number, item in enumerate(value.value, start=1)}
-    return {}
-
-
-def _stamp(file: Path) -> _Stamp:
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-_read_before: dict[Path, tuple[dict[Path, _Stamp], Channels]] = {}
-
-
-class _Discreet(logging.Filter):
-    """Apprise logs addresses, and at debug level what it sends: of all that, only the HTTP status is kept."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if hasattr(_speaking, "status"):
-            found = _STATUS.search(record.getMessage())
-            _speaking.status = found.group(1) if found else _speaking.status
-        return False
-
-
-class _DiscreetWire(logging.Filter):
-    """urllib3 logs the paths that it asks for, and a robot's path is its secret; other requests are not ours."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not hasattr(_speaking, "status")
-
-
-_DISCREET, _DISCREET_WIRE = _Discreet(), _DiscreetWire()
-
-
-def _be_discreet() -> None:
-    # A filter, not a level: whoever turns on debug logs for everything must not turn this off.
-    logging.getLogger("apprise").addFilter(_DISCREET)
-    for name in _WIRE:
-        logging.getLogger(name).addFilter(_DISCREET_WIRE)
+_read_before: dict[Path, tuple[dict[Path, Stamp], Channels]] = {}

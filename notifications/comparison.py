@@ -8,17 +8,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from models.changes import Amendment, Hold, Reschedule
-from models.entry import Entry
-from models.hard_dates import HardDate
-from models.lateness import departs_late
+from models.book.changes import Amendment, Hold, Reschedule
+from models.book.entry import Entry
+from models.book.order_file import OrderFile
+from models.book.report import Classifier, Promise, Report
 from models.names import Language
-from models.order_file import OrderFile
-from models.outlook import Broken
-from models.report import Classifier, Promise, Report
-from models.sheet import Sheet
-from models.state import MilestoneState
-from models.what_if import Closed, Comparison
+from models.planning.hard_dates import HardDate
+from models.planning.outlook import Broken
+from models.planning.sheet import Sheet
+from models.planning.state import MilestoneState
+from models.planning.what_if import Closed, Comparison
+from models.status.lateness import departs_late
 from notifications.badges import state_name
 from notifications.deadlines import day_of, deadline_at, deadline_name, missed_by, moved, zone_of
 from notifications.facts import Parties

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from models.hard_dates import HardDate
+from models.book.order_file import OrderFile
 from models.names import Language
-from models.order_file import OrderFile
-from models.outlook import Broken
+from models.planning.hard_dates import HardDate
+from models.planning.outlook import Broken
 from notifications.texts import END_OF_DAY, count, say, texts, when
 
 KEPT, MISSED = "✔", "✖"

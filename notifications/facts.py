@@ -2,184 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Protocol
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
-from models.decide import NO_DATE, UNFOLLOWED, Tell
-from models.hard_dates import HardDate
-from models.lateness import as_date, days_late
+from models.book.order import Order, OrderKind
+from models.book.order_file import OrderFile
+from models.book.report import Promise
+from models.decide import NO_DATE, NOTE, UNFOLLOWED, Tell
+from models.escalation.owner import owner_of
 from models.names import Name
-from models.order import Etd, OrderKind
-from models.order_file import OrderFile
-from models.outlook import outlook, slack_days
+from models.planning.hard_dates import HardDate
+from models.planning.outlook import Outlook, outlook, slack_days
 from models.prospect import CONTRACT_SIGNED, DORMANT, NEXT_CONTACT, QUOTE_ENDS, next_contact, silent_for
-from models.standing import Standing
-from models.template import Template
+from models.status.lateness import as_date, days_late
+from models.status.standing import Standing
+from models.terms.template import Template
+from notifications.asking import possible_ways, reply_by
+from notifications.particulars import Deadline, Foreseen, NextRung, Note, Plan, Prospect, Sailing, Stall, Step, Waited
+from notifications.particulars import Facts as Facts
+from notifications.particulars import Kind as Kind
+from notifications.particulars import Parties as Parties
 
-
-class Named(Protocol):
-    """A party, as far as a message needs to know it."""
-
-    @property
-    def name(self) -> Name:
-        """What people call it."""
-
-
-Parties = Mapping[str, Named]
+PRODUCT = ("item", "product", "article", "style", "description", "品名", "产品", "產品")
+REFERENCE = ("customer_po", "po", "po_no", "customer_order", "buyer_po", "客户单号", "客戶單號")
+"""The columns of an order's file, in any capitals, that hold what was ordered and the customer's own number."""
 
 PROSPECT_NOTES = (NEXT_CONTACT, QUOTE_ENDS, DORMANT, CONTRACT_SIGNED)
 """What is said about a prospect beside its stalls."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """The last thing that somebody wrote about the milestone, else about its order."""
-
-    at: datetime
-    by: str
-    text: str
-
-
-@dataclass(frozen=True)
-class NextRung:
-    """Who hears of the stall next, and when, if nothing happens."""
-
-    rung: str
-    role: Name
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Step:
-    """A milestone by its code and name."""
-
-    code: str
-    name: Name
-
-
-@dataclass(frozen=True)
-class Stall:
-    """
-    A milestone that is late.
-
-    `due` and `promised` are in the zone of the milestone's own calendar. `late` is in working days of the
-    order's calendar, counted from the plan. `next` is None on the last rung, and while the climb rests.
-    `follows` are the milestones directly after it that are not reached. `done` and `required` are given where
-    the milestone is counted.
-    """
-
-    rung: str
-    step: Step
-    due: datetime
-    promised: datetime | None
-    late: int
-    accountable: Name
-    waiting_on: tuple[Name, ...]
-    asks: Name
-    next: NextRung | None
-    is_last: bool
-    follows: tuple[Step, ...]
-    done: float | None
-    required: float | None
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """
-    What a stall does to the ship date.
-
-    `sails_on` is the day of the forecast departure in the order's zone, `is_late` whether that is after the ETD.
-    `slack` are the working days that the step has left, below 0 where it breaks a date. `breaks` is the first hard date
-    that it breaks, in the zone of those who keep it.
-    """
-
-    sails_on: date
-    is_late: bool
-    slack: int | None
-    breaks: HardDate | None
-
-
-@dataclass(frozen=True)
-class Sailing:
-    """
-    What is left of the plan.
-
-    `workdays_left` until ETD are of the order's calendar, today excluded. `days_past` are calendar days since
-    ETD. `days_used` are the calendar days since the due date: days that the plan had for what comes after. `foreseen`
-    is given where the template knows how long its steps take. `is_hoped` says that it is the day on which the contract
-    of a prospect is hoped for.
-    """
-
-    etd: Etd
-    workdays_left: int
-    days_past: int
-    days_used: int
-    departed_at: datetime | None
-    foreseen: Foreseen | None
-    is_hoped: bool
-
-
-@dataclass(frozen=True)
-class Prospect:
-    """
-    What a note about a prospect says.
-
-    `day` is the day of the call that was agreed, the last day of the quotation, that of the last word from him, or
-    that on which he signed. `workdays_left` until it are of the order's calendar, `days_silent` calendar days without
-    a word. `waits_for` are the steps that are waited for.
-    """
-
-    day: date
-    workdays_left: int
-    days_silent: int
-    waits_for: tuple[Step, ...]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """
-    Everything that one message says.
-
-    `about` is the claim's milestone code, or NO_DATE, UNFOLLOWED or one of PROSPECT_NOTES (then `stall` is None), and
-    `since` when that began. `home` is the zone of the office that follows the order. `prospect` is given for a note
-    about one.
-    """
-
-    order_no: str
-    customer: str
-    unit: str
-    about: str
-    since: datetime
-    home: ZoneInfo
-    sailing: Sailing | None
-    note: Note | None
-    stall: Stall | None
-    prospect: Prospect | None
 
 
 def gather(file: OrderFile, at: Standing, tell: Tell, parties: Parties) -> Facts:
     """
     Gather what the message for `tell` says, as things stand in `at`.
 
-    A party that `parties` does not hold is called by its code.
+    A party that `parties` does not hold is called by its code, and taken for one from outside.
     """
-    home = file.calendar.tz
-    about = tell.claim.milestone
-    stall = None if about in (NO_DATE, UNFOLLOWED, *PROSPECT_NOTES) else _stall(file, at, tell, parties)
+    home, order = file.calendar.tz, file.order
+    about, rung = tell.claim.milestone, tell.claim.rung
+    ahead = _ahead(file, at)
+    kind = _kind(file, tell)
+    deadline = _deadline(file, at, tell, kind, ahead)
+    step = about if about in file.template.by_code else _to_hurry(file, at, ahead, deadline)
+    stall = _stall(file, at, tell, parties, step) if step and kind is not Kind.NOTE else None
+    sailing = _sailing(file, at, stall, ahead)
     return Facts(
-        order_no=file.order.order_no,
-        customer=file.order.customer,
-        unit=file.order.unit,
+        order_no=order.order_no,
+        customer=order.customer,
+        reference=_attribute(order, REFERENCE),
+        product=_attribute(order, PRODUCT),
+        quantity=at.agreed.quantity,
+        unit=order.unit,
+        value=order.value,
+        currency=order.currency,
+        kind=kind,
+        rung=rung,
         about=about,
         since=tell.claim.due.astimezone(home),
+        now=at.now.astimezone(home),
         home=home,
-        sailing=_sailing(file, at, stall),
-        note=note_on(file, at, about),
+        reply_by=reply_by(file.calendar, at.now, kind, tell.claim.due),
+        deadline=deadline,
+        ways=possible_ways(file, at, kind, stall, sailing, deadline),
+        sailing=sailing,
+        note=note_on(file, at, step or about),
         stall=stall,
         prospect=_prospect(file, at, about) if about in PROSPECT_NOTES else None,
+        plan=Plan(file, at, parties) if at.due and order.kind is OrderKind.EXPORT else None,
     )
 
 
@@ -197,42 +84,136 @@ def note_on(file: OrderFile, at: Standing, milestone: str) -> Note | None:
     return Note(entry.recorded_at.astimezone(file.calendar.tz), entry.by, entry.note)
 
 
-def _stall(file: OrderFile, at: Standing, tell: Tell, parties: Parties) -> Stall:
+def _kind(file: OrderFile, tell: Tell) -> Kind:
+    rung, about = tell.claim.rung, tell.claim.milestone
+    if rung == NOTE or about in (NO_DATE, UNFOLLOWED, *PROSPECT_NOTES):
+        return Kind.NOTE
+    if rung.startswith("R"):
+        return Kind.REMINDER
+    if rung.startswith("T-"):
+        return Kind.MISSED if rung == "T-0" else Kind.CLOCK
+    if about not in file.template.by_code:
+        return Kind.DECISION
+    last = rung == file.policy.rungs[-1].code
+    return Kind.DECISION if last and file.order.kind is OrderKind.EXPORT else Kind.STALL
+
+
+def _ahead(file: OrderFile, at: Standing) -> Outlook | None:
+    if not file.template.foresees or at.departed_at is not None or at.etd is None:
+        return None
+    return outlook(file, at)
+
+
+def _deadline(file: OrderFile, at: Standing, tell: Tell, kind: Kind, ahead: Outlook | None) -> Deadline | None:
     claim = tell.claim
-    milestone = file.template.by_code[claim.milestone]
-    zone = file.calendars[milestone.calendar].tz
-    due = at.due.get(claim.milestone, claim.due)
-    promised = at.promised.get(claim.milestone)
-    following = next((f for f in at.firings.get(claim.milestone, ()) if f.at > at.now), None)
-    done_with = at.passed | at.reached.keys()
-    counted = milestone.counted and file.order.quantity is not None
-    return Stall(
-        rung=claim.rung,
-        step=Step(milestone.code, milestone.name),
-        due=due.astimezone(zone),
-        promised=promised.astimezone(zone) if promised else None,
-        late=days_late(file, due, at.now),
-        accountable=name_of(milestone.accountable, parties),
-        waiting_on=tuple(name_of(code, parties) for code in milestone.waiting_on),
-        asks=file.ladder.by_code(claim.rung).asks,
-        next=following
-        and NextRung(
-            following.rung,
-            name_of(file.ladder.by_code(following.rung).role, parties),
-            following.at.astimezone(file.calendar.tz),
-        ),
-        is_last=claim.rung == file.ladder.rungs[-1].code,
-        follows=tuple(
-            Step(code, file.template.by_code[code].name)
-            for code in file.template.successors[milestone.code]
-            if code not in done_with
-        ),
-        done=at.counted.get(milestone.code, 0.0) if counted else None,
-        required=file.order.quantity if counted else None,
+    alarm = kind is Kind.DECISION and claim.milestone not in file.template.by_code
+    if kind not in (Kind.CLOCK, Kind.MISSED) and not alarm:
+        return None
+    milestone, code = _meets(file, ahead, claim.milestone)
+    hard = (
+        next((each for each in ahead.hard if (each.code, each.milestone) == (code, milestone)), None) if ahead else None
+    )
+    zone = file.calendars[file.template.by_code[milestone].calendar].tz
+    limit = claim.due.astimezone(zone)
+    forecast = ahead.forecast[milestone].astimezone(zone).date() if ahead else None
+    leading = _leading_to(file.template, milestone)
+    return Deadline(
+        code=code,
+        at=limit,
+        step=_step(file, milestone),
+        forecast=forecast,
+        too_late=max(0, (forecast - limit.date()).days) if forecast else 0,
+        open=tuple(_step(file, each) for each in at.open if each in leading),
+        source=hard.source if hard else "",
     )
 
 
-def _sailing(file: OrderFile, at: Standing, stall: Stall | None) -> Sailing | None:
+def _meets(file: OrderFile, ahead: Outlook | None, about: str) -> tuple[str, str]:
+    """Return the milestone that must meet the date that a claim is about, and that date's code."""
+    template = file.template
+    if about in template.by_code:
+        return about, template.by_code[about].cutoff or about
+    for hard in ahead.hard if ahead else ():
+        if hard.code == about:
+            return hard.milestone, about
+    keeps = next((m.code for m in template.milestones if m.cutoff == about), template.loads)
+    return keeps, about
+
+
+def _to_hurry(file: OrderFile, at: Standing, ahead: Outlook | None, deadline: Deadline | None) -> str | None:
+    """Return the open step that a date depends on most: the one with the least slack, on the driving path first."""
+    if deadline is None:
+        return None
+    codes = [step.code for step in deadline.open]
+    if ahead is None:
+        return codes[0] if codes else None
+
+    def urgency(code: str) -> tuple[int, bool]:
+        slack = slack_days(file, ahead, code)
+        return (slack if slack is not None else 10_000, code not in ahead.path)
+
+    return min(codes, key=urgency, default=None)
+
+
+def _stall(file: OrderFile, at: Standing, tell: Tell, parties: Parties, code: str) -> Stall:
+    rung, policy = tell.claim.rung, file.policy
+    milestone = file.template.by_code[code]
+    waits, owner = milestone.waiting_on, owner_of(file, [e for e in file.entries if e.recorded_at <= at.now], code)
+    zone = file.calendars[milestone.calendar].tz
+    due = at.due.get(code, tell.claim.due)
+    promised = at.promised.get(code)
+    chased = at.effective_due(code) or due
+    on_ladder = rung in {each.code for each in policy.rungs} and code == tell.claim.milestone
+    above = rung if on_ladder else ""
+    following = next((f for f in at.firings.get(code, ()) if f.at > at.now and f.rung > above), None)
+    done_with = at.passed | at.reached.keys()
+    counted = milestone.counted and at.agreed.quantity is not None
+    return Stall(
+        rung=rung,
+        step=_step(file, code),
+        due=due.astimezone(zone),
+        promised=promised.astimezone(zone) if promised else None,
+        late=days_late(file, due, at.now) if due < at.now else 0,
+        left=file.calendar.count_workdays(file.calendar.local_date(at.now), file.calendar.local_date(chased)),
+        dates_given=_dates_given(file, at, code),
+        accountable=name_of(owner, parties),
+        waiting_on=tuple(Waited(each, name_of(each, parties), _is_outside(each, parties)) for each in waits),
+        asks=policy.asks_of(rung, waits) if on_ladder else None,
+        next=following
+        and NextRung(
+            following.rung,
+            name_of(policy.told_in_place_of(policy.by_code(following.rung).role, owner, waits), parties),
+            following.at.astimezone(file.calendar.tz),
+        ),
+        is_last=rung == policy.rungs[-1].code,
+        follows=tuple(_step(file, each) for each in file.template.successors[code] if each not in done_with),
+        done=at.counted.get(code, 0.0) if counted else None,
+        required=at.agreed.quantity if counted else None,
+    )
+
+
+def _step(file: OrderFile, code: str) -> Step:
+    return Step(code, file.template.by_code[code].name)
+
+
+def _is_outside(code: str, parties: Parties) -> bool:
+    party = parties.get(code)
+    return party is None or not party.internal
+
+
+def _dates_given(file: OrderFile, at: Standing, code: str) -> int:
+    """Count the dates promised for the present attempt."""
+    voided = at.voided.get(code)
+    given = [e.recorded_at for e in file.entries if isinstance(e, Promise) and e.milestone == code]
+    return sum(told <= at.now and (voided is None or told > voided) for told in given)
+
+
+def _attribute(order: Order, names: tuple[str, ...]) -> str:
+    written = {key.strip().casefold(): value for key, value in order.attributes.items()}
+    return next((written[name] for name in names if written.get(name, "").strip()), "")
+
+
+def _sailing(file: OrderFile, at: Standing, stall: Stall | None, ahead: Outlook | None) -> Sailing | None:
     if at.etd is None:
         return None
     calendar = file.calendar
@@ -244,26 +225,43 @@ def _sailing(file: OrderFile, at: Standing, stall: Stall | None) -> Sailing | No
         days_past=max(0, (today - ship_day).days),
         days_used=max(0, used),
         departed_at=at.departed_at.astimezone(calendar.tz) if at.departed_at else None,
-        foreseen=_foreseen(file, at, stall.step.code) if stall else None,
+        foreseen=_foreseen(file, at, ahead, stall.step.code) if stall and ahead else None,
         is_hoped=file.order.kind is OrderKind.PROSPECT,
     )
 
 
-def _foreseen(file: OrderFile, at: Standing, code: str) -> Foreseen | None:
-    if not file.template.foresees or at.departed_at is not None or at.etd is None:
-        return None
-    ahead = outlook(file, at)
-    if ahead is None:
-        return None
+def _foreseen(file: OrderFile, at: Standing, ahead: Outlook, code: str) -> Foreseen:
+    assert at.etd is not None
     ahead_of = _leads_to(file.template, code)
     broken = [b.hard for b in ahead.broken if b.hard.milestone in ahead_of] if ahead.at_risk(code) else []
-    zone = file.calendars[file.template.by_code[broken[0].milestone].calendar].tz if broken else None
+    missed = {b.hard for b in ahead.broken}
+    coming = [h for h in ahead.hard if h.milestone in ahead_of and h.at > at.now and h not in missed]
+    sails_on = file.calendar.local_date(ahead.sails_at)
     return Foreseen(
-        sails_on=file.calendar.local_date(ahead.sails_at),
+        sails_on=sails_on,
         is_late=ahead.slips,
+        slips=(sails_on - as_date(at.etd, file.calendar)).days,
         slack=slack_days(file, ahead, code),
-        breaks=broken[0]._replace(at=broken[0].at.astimezone(zone)) if broken else None,
+        breaks=_at_its_place(file, broken[0]) if broken else None,
+        next=_at_its_place(file, min(coming, key=lambda h: (h.at, h.code))) if coming else None,
     )
+
+
+def _at_its_place(file: OrderFile, hard: HardDate) -> HardDate:
+    zone = file.calendars[file.template.by_code[hard.milestone].calendar].tz
+    return hard._replace(at=hard.at.astimezone(zone))
+
+
+def _leading_to(template: Template, code: str) -> frozenset[str]:
+    """Return a milestone and all that come before it, directly or not."""
+    found = {code}
+    rest = [code]
+    while rest:
+        for before in template.by_code[rest.pop()].after:
+            if before not in found:
+                found.add(before)
+                rest.append(before)
+    return frozenset(found)
 
 
 def _leads_to(template: Template, code: str) -> frozenset[str]:

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from models.clearance import Clearance, Need
-from models.credit import SILENT, Credit
-from models.hard_dates import HardDate, Origin
-from models.lateness import as_date, departs_late
+from models.book.order import Etd, OrderKind, sails_by
+from models.book.order_file import OrderFile
+from models.escalation.owner import owner_of
 from models.names import Language
-from models.order import Etd, OrderKind, sails_by
-from models.order_file import OrderFile
-from models.outlook import Broken
-from models.sheet import Sheet, SheetLine
+from models.planning.hard_dates import HardDate, Origin
+from models.planning.outlook import Broken
+from models.planning.sheet import Sheet, SheetLine
+from models.status.clearance import Clearance, Need
+from models.status.lateness import as_date, departs_late
+from models.terms.credit import SILENT, Credit
 from notifications.badges import agreed_call, state_name
 from notifications.deadlines import KEPT, MISSED, day_of, deadline_at, deadline_name, missed_by, moved, origin
 from notifications.facts import Parties, name_of, note_on
@@ -159,7 +160,7 @@ def _what_to_do(file: OrderFile, of: Sheet, target: str, otherwise: str, parties
             "do_speed_with" if waiting else "do_speed",
             late=late,
             earlier=count(language, "workdays", -line.slack),
-            owner=name_of(milestone.accountable, parties).in_(language),
+            owner=name_of(owner_of(file, file.entries, milestone.code), parties).in_(language),
             waiting=waiting,
             **said,
         )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from models.book.order_file import OrderFile
+from models.escalation.owner import owner_of
 from models.names import Language
-from models.order_file import OrderFile
-from models.outlook import Cause
-from models.sheet import Sheet, SheetLine
-from models.state import MilestoneState
+from models.planning.outlook import Cause
+from models.planning.sheet import Sheet, SheetLine
+from models.planning.state import MilestoneState
 from notifications.deadlines import zone_of
 from notifications.facts import Parties, name_of
 from notifications.plan_head import UNSURE, Headline, head
@@ -167,7 +168,7 @@ def _row(file: OrderFile, of: Sheet, line: SheetLine, parties: Parties, language
         "promised": write.instant(line.promise) if line.actual_finish is None else "",
         "late": str(line.late_by) if line.late_by else "",
         "quantity": _quantity(file, line, language),
-        "owner": name_of(milestone.accountable, parties).in_(language),
+        "owner": name_of(owner_of(file, file.entries, milestone.code), parties).in_(language),
         "waiting": enumerate_(
             language, [name_of(code, parties).in_(language) for code in milestone.waiting_on], _NAMED
         ),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from models.book.order_file import OrderFile
 from models.names import Language
-from models.order_file import OrderFile
-from models.sheet import sheet_at
-from models.standing import Standing
-from models.state import MilestoneState
+from models.planning.sheet import sheet_at
+from models.planning.state import MilestoneState
+from models.status.standing import Standing
 from notifications.facts import Parties
 from notifications.plan_head import Headline
 from notifications.plan_table import MARKS, PlanTable, Row, plan_table

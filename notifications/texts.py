@@ -11,14 +11,27 @@ from typing import cast
 
 import yaml
 
+from models.book.order import Etd
 from models.names import Language
-from models.order import Etd
 
 Plural = Mapping[str, str]
 Text = str | list[str] | Plural
 
 ELLIPSIS = "…"
 END_OF_DAY = time(23, 59, 59)
+_UNSEEN = frozenset(
+    map(
+        chr,
+        (
+            *range(0x20),
+            *range(0x7F, 0xA0),
+            *range(0x200B, 0x2010),
+            *range(0x202A, 0x202F),
+            *range(0x2060, 0x2070),
+            0xFEFF,
+        ),
+    )
+)
 _WORD = re.compile(r"\s+|[^\s\u2e80-\uffef]+|.")
 
 
@@ -36,11 +49,11 @@ def say(language: Language, key: str, **values: object) -> str:
     return text.format(**values)
 
 
-def count(language: Language, key: str, n: int) -> str:
-    """Return the text `key` for the number `n`: "1 working day late", "2 working days late"."""
+def count(language: Language, key: str, n: int, **values: object) -> str:
+    """Return the text `key` for the number `n`, `1 working day late` or `2 working days late`, `values` filled in."""
     forms = texts(language)[key]
     assert isinstance(forms, Mapping), f"{key} has no plural"
-    return forms["one" if n == 1 else "other"].format(n=n)
+    return forms["one" if n == 1 else "other"].format(n=n, **values)
 
 
 def enumerate_(language: Language, items: Iterable[str], most: int = 3) -> str:
@@ -89,12 +102,54 @@ def when(language: Language, instant: datetime, home: tzinfo) -> str:
     return f"{text} {zone(instant)}" if away else text
 
 
+class Dates:
+    """
+    How one message writes its dates.
+
+    With `now` it writes them for the 600 characters of a robot: without the year where that is this one, and without
+    the zone where that is the office's at this moment, which `zone` names once for all of them.
+    """
+
+    def __init__(self, language: Language, home: tzinfo, now: datetime | None = None) -> None:
+        self.language = language
+        self.home = home
+        self.now = now.astimezone(home) if now is not None else None
+
+    @property
+    def zone(self) -> str:
+        """The zone that is left out; empty where none is."""
+        return zone(self.now) if self.now is not None else ""
+
+    def day(self, on: date) -> str:
+        """Write a day."""
+        brief = self.now is not None and on.year == self.now.year
+        return day(self.language, on, "short_day" if brief else "day")
+
+    def instant(self, instant: datetime) -> str:
+        """Write an instant on the wall of its own zone; the end of a day as the day."""
+        if self.now is None:
+            return when(self.language, instant, self.home)
+        text = self.day(instant.date())
+        if instant.time() != END_OF_DAY:
+            text += f" {instant:%H:%M}"
+        return text if instant.utcoffset() == self.now.utcoffset() else f"{text} {zone(instant)}"
+
+    def etd(self, etd: Etd) -> str:
+        """Write an ETD: a day where the customer gave a day, an instant where a vessel's time is known."""
+        return self.instant(etd.astimezone(self.home)) if isinstance(etd, datetime) else self.day(etd)
+
+
 def zone(instant: datetime) -> str:
     """Name the zone of `instant` with its offset, since CST is four zones: `CST(+08)`, `UTC(+07)`."""
     offset = instant.strftime("%z")
     hours = offset[:3] if offset[3:] == "00" else f"{offset[:3]}:{offset[3:]}"
     name = instant.tzname() or ""
     return f"{name if name[:1].isalpha() else 'UTC'}({hours})"
+
+
+def one_line(text: str) -> str:
+    """Return order data on one line, without characters that a reader does not see or that turn the line around."""
+    return " ".join("".join(c for c in text if c.isspace() or c not in _UNSEEN).split())
 
 
 def shorten(text: str, most: int) -> str:
@@ -104,7 +159,7 @@ def shorten(text: str, most: int) -> str:
     What is cut is cut after a whole word and marked with an ellipsis. A Chinese character is a word. A first
     word that is too long by itself is cut.
     """
-    text = " ".join(text.split())
+    text = one_line(text)
     if len(text) <= most:
         return text
     kept = ""
