@@ -8,9 +8,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.following import follow
-from models.order import OrderState
-from models.order_file import OrderFile
-from models.standing import Standing
+from models.book.order import OrderState
+from models.book.order_file import OrderFile
+from models.status.standing import Standing
 from tasks.orders import FollowUp
 from tasks.prospects import register_won
 

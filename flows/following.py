@@ -8,9 +8,9 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from models.decide import Close, Freeze, Show, Tell, decide, next_wake_up, taken
-from models.order_file import OrderFile
-from models.standing import Standing, standing
+from models.book.order_file import OrderFile
+from models.decide import Close, Freeze, Keep, Show, Tell, Turn, decide, next_wake_up, taken
+from models.status.standing import Standing, standing
 from tasks.baseline import keep_baseline
 from tasks.follow_ups import wake_up
 from tasks.orders import FollowUp
@@ -40,16 +40,17 @@ async def follow(order_no: str, settle: Settle) -> State[Any]:
     now = follow_up.now
     at = standing(file, now)
     steps = decide(file, now)
+    await tell(order_no, steps, now)
     for step in steps:
         match step:
             case Show():
                 await page.show_milestone(file, at, step.milestone, step.appearance)
-            case Tell():
-                await tell(file, at, step)
             case Freeze():
                 await keep_baseline(order_no, step.baseline)
             case Close():
                 await settle(file, at, follow_up)
-                return await end_follow_up(taken(file, steps), at, page)
-    file = taken(file, steps)
+                return await end_follow_up(taken(file, steps, now), at, page)
+            case Tell() | Turn() | Keep():
+                pass  # written down already, in one transaction
+    file = taken(file, steps, now)
     return await wait(file, at, page, until=next_wake_up(file, now), refusal=refusal)

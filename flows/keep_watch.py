@@ -9,7 +9,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from tasks.outbox import deliver_waiting
+from tasks.automations import WATCHED
+from tasks.clock import now
+from tasks.deliveries import deliver_waiting
+from tasks.dispatch import dispatch
+from tasks.operations import PAGES
 from tasks.waking import wake_due
 from tasks.watching import Watched, mend_ended, mend_missing, mend_stuck
 
@@ -20,13 +24,16 @@ MESSAGES_AT_ONCE = 50
 
 @flow(name="keep-watch", persist_result=False, timeout_seconds=300)
 async def keep_watch() -> State[Any]:
-    """Look at everything that must not be forgotten; with nothing to do it makes five queries and reads no order."""
+    """Look at everything that must not be forgotten; with nothing to do it makes few queries and reads no order."""
     seen = Watched()
     async with get_client() as client:
         seen.stuck = await mend_stuck(client)
         seen.ended = await mend_ended(client)
         seen.missing = await mend_missing(client)
         seen.woken = await wake_due(client, WATCH, ORDERS_AT_ONCE)
-    seen.delivered, seen.undelivered = await deliver_waiting(MESSAGES_AT_ONCE)
+        await dispatch()
+        seen.delivered, seen.undelivered = await deliver_waiting(MESSAGES_AT_ONCE)
+        # last: nobody is to be told later because operations are shown something
+        await PAGES.refresh(client, now())
     get_run_logger().info("Watch: %s", seen)
-    return Completed(name="Watched", message=str(seen))
+    return Completed(name=WATCHED, message=str(seen))

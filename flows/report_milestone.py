@@ -1,4 +1,4 @@
-"""Report a milestone: its parameters are a form in the Prefect UI."""
+"""Report a milestone, or answer for it: the parameters are a form in the Prefect UI."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from models.accepting.intake import spelt
+from models.book.report import Classifier, Outcome, Report, Withdrawal
 from models.errors import Refused
-from models.intake import spelt
-from models.report import Classifier, Outcome, Report, Withdrawal
+from tasks.answering import record_answer
 from tasks.logbook import Placed, record_report
 
 BY = "Prefect form"
@@ -32,15 +33,38 @@ async def report_milestone(
     source: str = "",
     source_event_id: str = "",
     retracts: str = "",
+    answer: Literal["report", "ack", "promise", "problem", "not-mine"] = "report",
+    promised_for: datetime | None = None,
+    approved_by: str = "",
+    to: str = "",
+    by: str = "",
 ) -> State[Any]:
     """
-    Report that a milestone of an order happened, failed, or when it is expected.
+    Report that a milestone of an order happened, failed, or when it is expected; or answer for one that is chased.
 
     Without `happened_at` it happened now. What failed is open again, with the steps in `reopens` or those that its
     template names. `retracts` takes an event of `source` back instead, also before it came. The same `source` and
-    `source_event_id` again change nothing. What is refused ends the run as failed, with the reason as its message;
-    nothing is recorded then.
+    `source_event_id` again change nothing.
+
+    The other answers take the stall on (`ack`), give a new date (`promise`: `promised_for`, and `approved_by` where
+    it is too late for the ship date), name a `problem` (in `note`), or say that the step is another role's (`not-mine`:
+    `to`; without it the merchandiser finds out). `by` is who answers.
+
+    What is refused ends the run as failed, with the reason as its message; nothing is recorded then.
     """
+    by = by.strip() or BY
+    if answer != "report":
+        reported = (happened_at, classifier, outcome, round, reopens, quantity, source, source_event_id, retracts)
+        if reported != (None, "ACT", "done", None, None, None, "", "", ""):
+            raise Refused(
+                f"The answer {answer} takes no date, outcome, quantity or source of a report: leave them out."
+            )
+        said = await record_answer(
+            order_no.strip(), answer, milestone, until=promised_for, approved_by=approved_by, to=to, note=note, by=by
+        )
+        return Completed(name="Recorded", message=said)
+    if promised_for is not None or approved_by or to:
+        raise Refused("promised_for and approved_by belong to the answer promise, and to to not-mine: choose it.")
     if happened_at is not None and happened_at.tzinfo is None:
         raise Refused(f"happened_at {happened_at.isoformat()} has no zone: add Z or an offset such as +08:00.")
     if classifier != "ACT" and outcome != "done":
@@ -53,11 +77,11 @@ async def report_milestone(
         code = spelt(milestone.strip(), codes)
         if retracts:
             return Withdrawal(
-                recorded_at=placed.now, by=BY, note=note, milestone=code, source=source, retracts=retracts
+                recorded_at=placed.now, by=by, note=note, milestone=code, source=source, retracts=retracts
             )
         return Report(
             recorded_at=placed.now,
-            by=BY,
+            by=by,
             note=note,
             milestone=code,
             occurred_at=happened_at or placed.now,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.dialects.postgresql import insert
 
 from models import tables
-from models.changes import Baseline
+from models.book.changes import Baseline
 from tasks.database import transaction
 
 SOURCE = "gendan:baseline"

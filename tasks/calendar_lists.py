@@ -13,8 +13,8 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
-from models.errors import ImportRefused, Refused
-from models.holiday_list import (
+from models.accepting.intake import RowRefused
+from models.calendars.holiday_list import (
     Checked,
     Difference,
     HolidayList,
@@ -28,8 +28,8 @@ from models.holiday_list import (
     with_lists,
     years_of,
 )
-from models.intake import RowRefused
-from models.plan import Calendars
+from models.errors import ImportRefused, Refused
+from models.planning.plan import Calendars
 from tasks.clock import now
 from tasks.database import database_url, transaction
 from tasks.library import Library, library

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from models.accepting.intake import Accepted, Asked
 from models.errors import NoTemplateFits
-from models.intake import Accepted, Asked
-from models.template import Template
-from models.tolerance import Tolerance
+from models.terms.template import Template
+from models.terms.tolerance import Tolerance
 from tasks.library import Library, choose_template
 from tasks.marked_yaml import did_you_mean
 
@@ -31,9 +31,12 @@ def template_for(library: Library, asked: Asked) -> Template:
 
 
 def with_customers_terms(library: Library, accepted: Accepted) -> Accepted:
-    """Return an order with what its customer always agrees: the tolerance, where the order names none."""
-    customer = library.customer(accepted.order.customer)
-    if customer is None or not customer.tolerance or accepted.order.tolerance is not None:
+    """Return an order with what holds for its customer, tolerance and tier, where the order itself does not say."""
+    order, customer = accepted.order, library.customer(accepted.order.customer)
+    if customer is None:
         return accepted
-    tolerance = Tolerance.parse(customer.tolerance)
-    return Accepted(accepted.order.model_copy(update={"tolerance": tolerance}), accepted.template)
+    usual = {
+        "tolerance": order.tolerance or (Tolerance.parse(customer.tolerance) if customer.tolerance else None),
+        "tier": order.tier or customer.tier,
+    }
+    return Accepted(order.model_copy(update=usual), accepted.template)

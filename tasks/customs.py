@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models.changes import CustomsReceipt
-from models.customs import find_letter
-from models.milestone import Takes
+from models.book.changes import CustomsReceipt
+from models.terms.customs import find_letter
+from models.terms.milestone import Takes
 from tasks.library import library
 
 

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,6 +20,7 @@ from models.errors import Unavailable
 URL = "GENDAN_DATABASE_URL"
 WAKE_CHANNEL = "gendan_wake"
 ASLEEP_CHANNEL = "gendan_asleep"
+POST_CHANNEL = "gendan_post"
 
 _engines: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, AsyncEngine]] = WeakKeyDictionary()
 
@@ -78,3 +80,8 @@ def _unavailable(error: DBAPIError) -> Unavailable:
     where = url.query.get("host") or f"{url.host}:{url.port or 5432}"
     reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
     return Unavailable(f"The database {url.database!r} at {where} cannot be used: {reason}. Is `gendan up` running?")
+
+
+async def notify(connection: AsyncConnection, channel: str, payload: str) -> None:
+    """Tell whoever listens on `channel`, once this transaction commits."""
+    await connection.execute(select(func.pg_notify(channel, payload)))

@@ -12,11 +12,11 @@ from uuid import UUID
 from sqlalchemy import Row, Select, and_, func, or_, select, update
 
 from models import tables
-from models.order import OrderKind, OrderState
-from models.order_file import OrderFile
+from models.book.order import OrderKind, OrderState
+from models.book.order_file import OrderFile
 from tasks.clock import now
-from tasks.database import ASLEEP_CHANNEL, WAKE_CHANNEL, transaction
-from tasks.orders import FollowUp, assemble, follow_up_of, notify, read_order
+from tasks.database import ASLEEP_CHANNEL, WAKE_CHANNEL, notify, transaction
+from tasks.orders import FollowUp, assemble, follow_up_of, read_order
 
 WORKER = "GENDAN_WORKER"
 """Set in a worker of ours to its name: what it leaves awake when it is killed, it takes up when it starts again."""

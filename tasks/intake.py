@@ -9,9 +9,9 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from models.accepting.intake import ORDER_NEEDS, Row, RowRefused, order_from, order_no_of, told_from
+from models.book.report import Report, Withdrawal
 from models.errors import GendanError, ImportRefused, Refused, Unavailable, UnknownOrder
-from models.intake import ORDER_NEEDS, Row, RowRefused, order_from, order_no_of, told_from
-from models.report import Report, Withdrawal
 from tasks.choosing import template_for, with_customers_terms
 from tasks.clock import now
 from tasks.library import library
@@ -57,7 +57,7 @@ async def take_orders(rows: Iterable[Row | RowRefused]) -> Outcome:
             if order_no in seen:
                 raise RowRefused(row.line, "order_no", f"{order_no} stands twice in this file")
             seen.add(order_no)
-            if await register(accepted.order, accepted.template, shelf.ladders[accepted.template.ladder]):
+            if await register(accepted.order, accepted.template, shelf.policies[accepted.template.policy]):
                 outcome.new += 1
             else:
                 outcome.known += 1

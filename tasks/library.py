@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import date
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import models
-from models.customs import Letter
+from models.book.order import OrderKind
+from models.calendars.workdays import Calendar
 from models.errors import LibraryError, NoTemplateFits
-from models.ladder import Ladder
 from models.names import Language
-from models.order import OrderKind
-from models.party import Customer, Party, Person
-from models.template import Template
-from models.workdays import Calendar
+from models.terms.customs import Letter
+from models.terms.party import MERCHANDISER, Customer, Party, Person, on_duty
+from models.terms.policy import Policy
+from models.terms.template import Template
 from tasks.library_calendars import read_calendars
 from tasks.library_customs import read_letters
-from tasks.library_entries import read_catalogue, read_customer, read_ladder, read_party, read_template
+from tasks.library_entries import read_catalogue, read_customer, read_party, read_policy, read_template
+from tasks.library_people import read_people
 from tasks.marked_yaml import Marked, did_you_mean, read_marked
 
 FOLDER = "GENDAN_LIBRARY"
@@ -27,7 +29,7 @@ BUNDLED = Path(models.__file__).parent / "library"
 
 LISTS = ("milestones", "parties", "people", "customers", "customs")
 """Read from one file each: a mapping of codes to entries."""
-SHELVES = ("calendars", "ladders", "templates")
+SHELVES = ("calendars", "policies", "templates")
 """Read from a folder each: one file for each code."""
 
 Layer = Mapping[str, Mapping[str, Marked]]
@@ -38,7 +40,7 @@ class Library:
     """Everything that orders are followed by, each kind by its codes."""
 
     templates: Mapping[str, Template]
-    ladders: Mapping[str, Ladder]
+    policies: Mapping[str, Policy]
     calendars: Mapping[str, Calendar]
     parties: Mapping[str, Party]
     people: Mapping[str, Person]
@@ -54,10 +56,51 @@ class Library:
         """Return the customer whose code or name an order gives as `written`; `None` where nothing is known of him."""
         return _customer(self.customers, written)
 
+    def find_person(self, written: str) -> Person | None:
+        """
+        Return who is called `written`, by code or, if only one is called so, by name; `None` where nobody is.
+
+        The mailbox of a role that somebody fills is that somebody.
+        """
+        written = written.strip()
+        found = [self.people[written]] if written in self.people else []
+        found = found or [each for code, each in self.people.items() if code.casefold() == written.casefold()]
+        found = found or [each for each in self.people.values() if each.is_called(written)]
+        return self._fills.get(found[0].code, found[0]) if len(found) == 1 else None
+
+    def person(self, code: str) -> Person:
+        """
+        Return who is called `code`, as `find_person` does; nobody knows him: a person with the usual hours.
+
+        A role without anybody is a person, too, by the role's name.
+        """
+        return self.find_person(code) or self._unlisted(code.strip())
+
+    def filled_by(self, role: str) -> Person:
+        """Return who fills a role of our own; where nobody does, a person by the role's name with the usual hours."""
+        return self._fills.get(role) or self._unlisted(role)
+
+    def holder(self, merchandiser: str) -> Person:
+        """Return whose an order is, `merchandiser` being whom it names: where it names nobody, who fills the role."""
+        return self.person(merchandiser) if merchandiser.strip() else self.filled_by(MERCHANDISER)
+
+    def on_duty(self, person: Person, day: date) -> Person:
+        """Return who reads what is for `person` on `day`, a date in his zone: himself, or who stands in for him."""
+        return on_duty(person, self.people, day)
+
     def languages(self, code: str) -> tuple[Language, ...]:
         """Return the languages in which a role or person is written to, the first one first."""
-        person = self.people.get(code)
-        return person.languages if person else (Language.EN, Language.ZH_HANS)
+        return self.person(code).languages
+
+    @cached_property
+    def _fills(self) -> dict[str, Person]:
+        return {role: person for person in self.people.values() for role in person.roles}
+
+    def _unlisted(self, code: str) -> Person:
+        party = self.parties.get(code)
+        if party is None:
+            return Person(code=code, name=code)
+        return Person(code=code, name=party.name.en, roles=(code,) if party.internal else ())
 
 
 def library() -> Library:
@@ -79,7 +122,7 @@ def load_library(folder: Path | None = None) -> Library:
     Read the bundled library, and lay the files in `folder` over it.
 
     `folder` is arranged like the bundled one. What it holds is added, or takes the place of what has the same
-    code: a whole template, ladder or calendar, one milestone, party, person, customer or customs letter.
+    code: a whole template, policy or calendar, one milestone, party, person, customer or customs letter.
 
     Raises LibraryError, with file and line, for the first mistake.
     """
@@ -91,19 +134,18 @@ def load_library(folder: Path | None = None) -> Library:
     parties = {code: read_party(code, marked, calendars) for code, marked in over["parties"].items()}
     customers = {code: read_customer(code, marked, calendars) for code, marked in over["customers"].items()}
     catalogue = read_catalogue(over["milestones"], parties)
-    ladders = {code: read_ladder(marked, parties) for code, marked in over["ladders"].items()}
+    policies = {code: read_policy(marked, parties) for code, marked in over["policies"].items()}
     templates = {
-        code: read_template(marked, catalogue, parties, calendars, ladders)
+        code: read_template(marked, catalogue, parties, calendars, policies)
         for code, marked in over["templates"].items()
     }
     _chosen_from_differ(templates, over["templates"], customers)
-    people = {code: marked.read_as(Person, code=code) for code, marked in over["people"].items()}
     return Library(
         templates=dict(sorted(templates.items())),
-        ladders=ladders,
+        policies=policies,
         calendars=calendars,
         parties=parties,
-        people=people,
+        people=read_people(over["people"], parties, calendars),
         customers=customers,
         letters=read_letters(over["customs"]),
     )

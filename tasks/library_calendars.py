@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from models.calendars.workdays import ONE_DAY, Calendar, Factor, missing_years
 from models.names import Name
-from models.workdays import ONE_DAY, Calendar, Factor, missing_years
 from tasks.marked_yaml import Marked, did_you_mean
 from tasks.statutory import FIRST_YEAR, known_country, known_list, lunar_new_year, public_holidays, statutory_days
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.customs import CustomsState, Letter
+from models.terms.customs import CustomsState, Letter
 from tasks.marked_yaml import Marked, did_you_mean
 
 

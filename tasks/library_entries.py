@@ -1,19 +1,19 @@
-"""The entries of the library: a party, ladder or template made from what its file says, or refused there."""
+"""The entries of the library: a party, policy or template made from what its file says, or refused there."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from models.ladder import Ladder
-from models.milestone import Milestone, Rounds, Stage, Takes
+from models.calendars.workdays import Calendar
 from models.names import Name
-from models.party import Customer, Party
-from models.template import Template, TemplateMistake
-from models.workdays import Calendar
+from models.terms.milestone import Milestone, Rounds, Stage, Takes
+from models.terms.party import Customer, Party
+from models.terms.policy import OWNER, Policy, PolicyMistake
+from models.terms.template import Template, TemplateMistake
 from tasks.marked_yaml import Marked, did_you_mean
 
 _CUTOFF = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
@@ -111,29 +111,43 @@ def _catalogued(marked: Marked, codes: Collection[str], parties: Mapping[str, Pa
     return entry
 
 
-def read_ladder(marked: Marked, parties: Mapping[str, Party]) -> Ladder:
-    """Return an escalation ladder, whose rungs are all roles of our own. Raises LibraryError."""
+def read_policy(marked: Marked, parties: Mapping[str, Party]) -> Policy:
+    """Return an escalation policy, which names only roles of our own. Raises LibraryError."""
     try:
-        ladder = Ladder.model_validate(marked.mapping())
+        policy = Policy.model_validate(marked.mapping())
     except ValidationError as error:
         complaint = error.errors()[0]
-        if complaint["loc"] == ():
-            raise marked.mistake(str(complaint["ctx"]["error"]), "rungs", _first_bad_rung(marked)) from None
-        raise marked.refusal(error, Ladder) from None
-    for position, rung in enumerate(ladder.rungs):
-        _must_be_ours(marked, rung.role, parties, "rungs", position, "role")
-    return ladder
+        mistake = complaint.get("ctx", {}).get("error")
+        if isinstance(mistake, PolicyMistake):
+            raise marked.mistake(str(mistake), *mistake.at) from None
+        raise marked.refusal(error, Policy) from None
+    for role, where in _roles_of(policy):
+        if role != OWNER:
+            _must_be_ours(marked, role, parties, *where)
+    for party in policy.waiting_on:
+        _must_be_known(marked, "party", party, parties, "waiting_on", party)
+    return policy
 
 
-def _first_bad_rung(marked: Marked) -> int:
-    """Return the position of the rung up to which the ladder is none: the rule itself does not name it."""
-    fields = marked.mapping()
-    for position in range(len(fields["rungs"])):
-        try:
-            Ladder.model_validate({**fields, "rungs": fields["rungs"][: position + 1]})
-        except ValidationError:
-            return position
-    return 0
+def _roles_of(policy: Policy) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Yield every role that a policy names, with its place in the file."""
+    for position, rung in enumerate(policy.rungs):
+        yield rung.role, ("rungs", position, "role")
+        yield from ((role, ("rungs", position, "also", n)) for n, role in enumerate(rung.also))
+    yield from ((role, ("reminders", "told", n)) for n, role in enumerate(policy.reminders.told))
+    for position, tick in enumerate(policy.clock):
+        yield from ((role, ("clock", position, "told", n)) for n, role in enumerate(tick.told))
+    if policy.alarm is not None:
+        yield from ((role, ("alarm", "told", n)) for n, role in enumerate(policy.alarm.told))
+    for party, waiting in policy.waiting_on.items():
+        for role, other in waiting.instead.items():
+            yield role, ("waiting_on", party, "instead", role)
+            yield other, ("waiting_on", party, "instead", role)
+    for owner, places in policy.heads.items():
+        yield owner, ("heads", owner)
+        for role, other in places.items():
+            yield role, ("heads", owner, role)
+            yield other, ("heads", owner, role)
 
 
 def read_template(
@@ -141,7 +155,7 @@ def read_template(
     catalogue: Mapping[str, Catalogued],
     parties: Mapping[str, Party],
     calendars: Mapping[str, Calendar],
-    ladders: Mapping[str, Ladder],
+    policies: Mapping[str, Policy],
 ) -> Template:
     """
     Return an order template, its milestones filled in from the catalogue. Raises LibraryError.
@@ -155,9 +169,9 @@ def read_template(
     home = head.get("calendar")
     if isinstance(home, str):
         _must_be_known(marked, "calendar", home, calendars, "calendar")
-    ladder = head.get("ladder")
-    if isinstance(ladder, str):
-        _must_be_known(marked, "ladder", ladder, ladders, "ladder")
+    policy = head.get("policy")
+    if isinstance(policy, str):
+        _must_be_known(marked, "policy", policy, policies, "policy")
     lines = tuple(marked.entry("milestones").items())
     steps = [_step(line, catalogue, parties, calendars) for line in lines]
     codes = {step.code for step in steps}

@@ -12,22 +12,22 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
-from models.accept import check_entry, check_report
-from models.accept_reports import beyond_rounds, needs_log
-from models.changes import Split
-from models.entry import ENTRY, Entry
+from models.accepting.accept import check_entry, check_report
+from models.accepting.reports import beyond_rounds, needs_log
+from models.book.changes import Split
+from models.book.entry import ENTRY, Entry
+from models.book.order import Order
+from models.book.order_file import OrderFile, may_reopen
+from models.book.report import Report, Withdrawal
+from models.calendars.workdays import Calendar
 from models.errors import GendanError, Refused, UnknownOrder
-from models.ladder import Ladder
-from models.order import Order
-from models.order_file import OrderFile, may_reopen
-from models.plan import Calendars
-from models.report import Report, Withdrawal
-from models.template import Template
-from models.workdays import Calendar
+from models.planning.plan import Calendars
+from models.terms.policy import Policy
+from models.terms.template import Template
 from tasks.calendar_lists import LATEST_LIST, calendars_as_of
 from tasks.clock import now
-from tasks.database import WAKE_CHANNEL, transaction
-from tasks.orders import assemble, notify, read_order
+from tasks.database import WAKE_CHANNEL, notify, transaction
+from tasks.orders import assemble, read_order
 from tasks.terms import find_all_terms
 
 
@@ -54,7 +54,7 @@ class Placed:
 
     order: Order
     template: Template
-    ladder: Ladder
+    policy: Policy
     calendars: Calendars
     now: datetime
     is_split: bool
@@ -92,7 +92,7 @@ async def find_placed(connection: AsyncConnection, order_nos: Sequence[str]) -> 
     placed: dict[str, Placed] = {}
     for row in rows:
         order, own = Order.model_validate(row.body), terms[row.terms]
-        placed[row.order_no] = Placed(order, own.template, own.ladder, calendars, row.clock or present, row.is_split)
+        placed[row.order_no] = Placed(order, own.template, own.policy, calendars, row.clock or present, row.is_split)
     return placed
 
 
@@ -242,7 +242,7 @@ async def _files_under_lock(connection: AsyncConnection, placed: Mapping[str, Pl
     for row in entries:
         logs[row.order_no].append(ENTRY.validate_python({**row.body, "seq": row.seq}))
     return {
-        order_no: OrderFile(there.order, there.template, there.ladder, there.calendars, tuple(logs[order_no]))
+        order_no: OrderFile(there.order, there.template, there.policy, there.calendars, tuple(logs[order_no]))
         for order_no, there in placed.items()
     }
 

@@ -11,13 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
-from models.changes import Lot, Split
+from models.accepting.intake import Asked
+from models.book.changes import Lot, Split
+from models.book.order import Etd, OrderState
+from models.book.order_file import OrderFile
 from models.errors import DuplicateOrder, UnknownOrder
-from models.intake import Asked
 from models.lots import Delivery, Shipped, delivery, order_of_lot, passed_on, shipped
-from models.order import Etd, OrderState
-from models.order_file import OrderFile
-from models.standing import Standing, standing
+from models.status.standing import Standing, standing
 from tasks.choosing import template_for
 from tasks.database import transaction
 from tasks.library import library
@@ -49,13 +49,13 @@ def terms_of_lot(file: OrderFile, lot: Lot) -> Terms:
     It is followed as deep as its order, where its own template goes that far. Raises NoTemplateFits.
     """
     if not lot.template:
-        return Terms(file.template, file.ladder)
+        return Terms(file.template, file.policy)
     shelf = library()
     asked = Asked(lot.template, lead_days=None, customer=file.order.customer, kind=file.order.kind)
     template = template_for(shelf, asked)
     if file.template.follow_to in template.by_code:
         template = template.followed_to(file.template.follow_to)
-    return Terms(template, shelf.ladders[template.ladder])
+    return Terms(template, shelf.policies[template.policy])
 
 
 async def open_lots(file: OrderFile) -> list[str]:
@@ -88,7 +88,7 @@ async def _take_in(connection: AsyncConnection, file: OrderFile, split: Split, l
         select(tables.follow_ups.c.clock).where(tables.follow_ups.c.order_no == file.order.order_no)
     )
     clock = found.scalar_one()
-    if not await add_order(connection, order, terms.template, terms.ladder, clock=clock, wake=True):
+    if not await add_order(connection, order, terms.template, terms.policy, clock=clock, wake=True):
         return False
     # As they were recorded for the whole order: what a lot knows is no news.
     rows = [row_of(order.order_no, entry) for entry in passed_on(file, split, lot, terms.template)]

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
-from models.entry import ENTRY
+from models.book.entry import ENTRY
+from models.book.order import Order, OrderState
+from models.book.order_file import OrderFile
 from models.errors import DuplicateOrder, UnknownOrder
-from models.ladder import Ladder
-from models.order import Order, OrderState
-from models.order_file import Claim, OrderFile
-from models.plan import Calendars
-from models.template import Template
-from tasks.calendar_lists import LATEST_LIST, calendars_as_of
+from models.planning.plan import Calendars
+from models.terms.policy import Policy
+from models.terms.template import Template
+from tasks.calendar_lists import LATEST_LIST, calendars_as_of, calendars_in_force
 from tasks.clock import now
-from tasks.database import WAKE_CHANNEL, transaction
-from tasks.terms import Terms, find_terms, keep_terms
+from tasks.database import WAKE_CHANNEL, notify, transaction
+from tasks.said import Said, read_said
+from tasks.terms import Terms, find_all_terms, find_terms, keep_terms
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class FollowUp:
 
 
 async def register(
-    order: Order, template: Template, ladder: Ladder, *, clock: datetime | None = None, wake: bool = True
+    order: Order, template: Template, policy: Policy, *, clock: datetime | None = None, wake: bool = True
 ) -> bool:
     """
     Take an order in; its follow-up starts at once. Return False if it is there already, unchanged.
@@ -53,7 +56,7 @@ async def register(
     for a number that is taken by another order.
     """
     async with transaction() as connection:
-        if await add_order(connection, order, template, ladder, clock=clock, wake=wake):
+        if await add_order(connection, order, template, policy, clock=clock, wake=wake):
             return True
         row = await connection.execute(select(tables.orders).where(tables.orders.c.order_no == order.order_no))
         there = Order.model_validate(row.one().body)
@@ -63,14 +66,14 @@ async def register(
 
 
 async def add_order(
-    connection: AsyncConnection, order: Order, template: Template, ladder: Ladder, *, clock: datetime | None, wake: bool
+    connection: AsyncConnection, order: Order, template: Template, policy: Policy, *, clock: datetime | None, wake: bool
 ) -> bool:
     """Put an order into the book within a transaction; return False if its number is taken, and nothing was added."""
     added = await connection.execute(
         insert(tables.orders)
         .values(
             order_no=order.order_no,
-            terms=await keep_terms(connection, template, ladder),
+            terms=await keep_terms(connection, template, policy),
             customer=order.customer,
             kind=order.kind.value,
             parent=order.parent or None,
@@ -89,27 +92,24 @@ async def add_order(
     return True
 
 
-async def notify(connection: AsyncConnection, channel: str, payload: str) -> None:
-    """Tell whoever listens on `channel`, once this transaction commits."""
-    await connection.execute(select(func.pg_notify(channel, payload)))
-
-
 async def read_order(connection: AsyncConnection, order_no: str) -> Row[Any]:
     """Return the order's row with its follow-up; raises UnknownOrder."""
-    found = await connection.execute(
-        select(tables.orders.c.body.label("order"), tables.orders.c.terms, tables.follow_ups)
-        .join(tables.follow_ups, tables.follow_ups.c.order_no == tables.orders.c.order_no)
-        .where(tables.orders.c.order_no == order_no)
-    )
+    found = await connection.execute(_rows().where(tables.orders.c.order_no == order_no))
     row = found.first()
     if row is None:
         raise UnknownOrder(order_no)
     return row
 
 
+def _rows() -> Select[Any]:
+    return select(tables.orders.c.body.label("order"), tables.orders.c.terms, tables.follow_ups).join(
+        tables.follow_ups, tables.follow_ups.c.order_no == tables.orders.c.order_no
+    )
+
+
 async def assemble(connection: AsyncConnection, row: Row[Any]) -> OrderFile:
     """
-    Put the file of an order together from its row, its log and its messages: two queries.
+    Put the file of an order together from its row, its log and what was said of it: three queries.
 
     Its terms and the calendars in force are read with its log, not with its row: who takes the order's `wanted` back
     before this sees whatever had set it.
@@ -122,17 +122,13 @@ async def assemble(connection: AsyncConnection, row: Row[Any]) -> OrderFile:
         .order_by(entries.c.seq)
     )
     log = found.all()  # one line without an entry where the log is empty
-    claims = await connection.execute(
-        select(tables.messages.c.milestone, tables.messages.c.rung, tables.messages.c.due).where(
-            tables.messages.c.order_no == row.order_no
-        )
-    )
+    said = await read_said(connection, [row.order_no])
     return file_of(
         row,
         await find_terms(connection, log[0].terms),
         await calendars_as_of(connection, log[0].latest_list),
         [(entry.seq, entry.body) for entry in log if entry.seq is not None],
-        claims.all(),
+        said[row.order_no],
     )
 
 
@@ -141,19 +137,58 @@ def file_of(
     terms: Terms,
     calendars: Calendars,
     log: Iterable[tuple[int, Mapping[str, Any]]],
-    claims: Iterable[Sequence[Any]],
+    said: Said,
 ) -> OrderFile:
-    """Put the file of an order together from a row like that of `read_order`, its log and its claims."""
+    """Put the file of an order together from a row like that of `read_order`, its log and what was said."""
     return OrderFile(
         order=Order.model_validate(row.order),
         template=terms.template,
-        ladder=terms.ladder,
+        policy=terms.policy,
         calendars=calendars,
         entries=tuple(ENTRY.validate_python({**body, "seq": seq}) for seq, body in log),
-        claimed=frozenset(Claim(*claim) for claim in claims),
+        claimed=said.claimed,
+        standing_claims=said.holding,
+        chases=said.chases,
         shown=row.shown,
         closed_as=OrderState(row.closed_as) if row.closed_as else None,
     )
+
+
+async def open_files(order_nos: Sequence[str]) -> dict[str, tuple[OrderFile, FollowUp]]:
+    """Read the files and follow-ups of many orders, changing nothing: the same few queries however many they are."""
+    async with transaction() as connection:
+        found = await connection.execute(_rows().where(tables.orders.c.order_no.in_(order_nos)))
+        rows = found.all()
+        calendars = await calendars_in_force(connection)
+        opened = await file_openers(connection, rows, calendars)
+    return {row.order_no: (opened[row.order_no](), follow_up_of(row)) for row in rows}
+
+
+async def file_openers(
+    connection: AsyncConnection, rows: Sequence[Row[Any]], calendars: Calendars
+) -> dict[str, Callable[[], OrderFile]]:
+    """Return what opens the file of each of these orders (rows like that of `read_order`): four queries."""
+    numbers = [row.order_no for row in rows]
+    terms = await find_all_terms(connection, {row.terms for row in rows})
+    logs = await _logs(connection, numbers)
+    said = await read_said(connection, numbers)
+    return {
+        row.order_no: partial(file_of, row, terms[row.terms], calendars, logs[row.order_no], said[row.order_no])
+        for row in rows
+    }
+
+
+async def _logs(connection: AsyncConnection, order_nos: Sequence[str]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
+    entries = tables.entries.c
+    found = await connection.execute(
+        select(entries.order_no, entries.seq, entries.body)
+        .where(entries.order_no.in_(order_nos))
+        .order_by(entries.order_no, entries.seq)
+    )
+    logs: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for row in found:
+        logs[row.order_no].append((row.seq, row.body))
+    return logs
 
 
 async def open_file(order_no: str) -> tuple[OrderFile, FollowUp]:

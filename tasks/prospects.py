@@ -11,18 +11,18 @@ from shlex import quote
 from sqlalchemy import select
 
 from models import tables
-from models.accept_changes import must_be
-from models.changes import Won
+from models.accepting.changes import must_be
+from models.accepting.intake import Accepted, Asked, Row, order_from
+from models.accepting.running import must_run
+from models.book.changes import Won
+from models.book.order import Etd, Order, OrderKind
+from models.book.order_file import OrderFile
 from models.codes import CONTRACT
 from models.errors import DuplicateOrder, Refused, UnknownOrder
-from models.intake import Accepted, Asked, Row, order_from
-from models.lateness import as_date
-from models.order import Etd, Order, OrderKind
-from models.order_file import OrderFile
-from models.plan import lead_of
+from models.planning.plan import lead_of
 from models.prospect import next_contact, silent_for, won_order
-from models.running import must_run
-from models.standing import standing
+from models.status.lateness import as_date
+from models.status.standing import standing
 from tasks.choosing import template_for, with_customers_terms
 from tasks.clock import now
 from tasks.database import transaction
@@ -41,7 +41,7 @@ async def add_prospect(cells: Mapping[str, str]) -> Order:
     told = {column: text for column, text in cells.items() if text}
     accepted = _accepted({"placed_at": present.isoformat(), **told, "kind": OrderKind.PROSPECT.value}, present)
     template = accepted.template
-    if not await register(accepted.order, template, library().ladders[template.ladder]):
+    if not await register(accepted.order, template, library().policies[template.policy]):
         raise DuplicateOrder(accepted.order.order_no)
     return accepted.order
 
@@ -88,7 +88,7 @@ async def register_won(file: OrderFile, clock: datetime | None) -> None:
     shelf = library()
     lead = max(lead_of(order, order.etd, file.calendar), 0) if order.etd is not None else None
     template = template_for(shelf, Asked(won.template, lead, order.customer))
-    await register(order, template, shelf.ladders[template.ladder], clock=clock)
+    await register(order, template, shelf.policies[template.policy], clock=clock)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _order_of(file: OrderFile, cells: Mapping[str, str], present: datetime) -> t
         "customer": prospect.customer,
         "quantity": str(quantity) if quantity is not None else "",
         "unit": prospect.unit,
-        "merchandiser": prospect.merchandiser,
+        "merchandiser": at.agreed.merchandiser,
         "placed_at": signed_at.isoformat(),
     }
     told = {column: text for column, text in cells.items() if text}

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, Boolean, DateTime, Integer, Row, Text, and_, case, cast, column, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
+from models.book.order_file import OrderFile
 from models.decide import decide_at, next_wake_up_at
-from models.effect import Effect, effect
-from models.order_file import OrderFile
-from models.plan import Calendars
-from models.standing import Standing, standing
+from models.planning.effect import Effect, effect
+from models.planning.plan import Calendars
+from models.status.standing import Standing, standing
 from tasks.calendar_lists import calendars_in_force
 from tasks.clock import now
-from tasks.database import WAKE_CHANNEL, transaction
+from tasks.database import WAKE_CHANNEL, notify, transaction
 from tasks.follow_ups import count_followed
-from tasks.orders import file_of, notify
-from tasks.terms import find_all_terms
+from tasks.orders import file_openers
 
 PAGE = 200
 """Orders that stand in memory at a time; a page costs five queries at most."""
@@ -137,40 +133,8 @@ async def _page(after: str, calendars: Calendars) -> list[tuple[Row[Any], Callab
             .limit(PAGE)
         )
         rows = found.all()
-        numbers = [row.order_no for row in rows]
-        terms = await find_all_terms(connection, {row.terms for row in rows})
-        logs = await _logs(connection, numbers)
-        claims = await _claims(connection, numbers)
-    return [
-        (row, partial(file_of, row, terms[row.terms], calendars, logs[row.order_no], claims[row.order_no]))
-        for row in rows
-    ]
-
-
-async def _logs(connection: AsyncConnection, order_nos: Sequence[str]) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-    entries = tables.entries.c
-    found = await connection.execute(
-        select(entries.order_no, entries.seq, entries.body)
-        .where(entries.order_no.in_(order_nos))
-        .order_by(entries.order_no, entries.seq)
-    )
-    logs: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
-    for row in found:
-        logs[row.order_no].append((row.seq, row.body))
-    return logs
-
-
-async def _claims(connection: AsyncConnection, order_nos: Sequence[str]) -> dict[str, list[tuple[str, str, datetime]]]:
-    messages = tables.messages.c
-    found = await connection.execute(
-        select(messages.order_no, messages.milestone, messages.rung, messages.due).where(
-            messages.order_no.in_(order_nos)
-        )
-    )
-    claims: dict[str, list[tuple[str, str, datetime]]] = defaultdict(list)
-    for order_no, *claim in found:
-        claims[order_no].append((claim[0], claim[1], claim[2]))
-    return claims
+        opened = await file_openers(connection, rows, calendars)
+    return [(row, opened[row.order_no]) for row in rows]
 
 
 async def _set(looks: Sequence[_Look]) -> None:

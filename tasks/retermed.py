@@ -7,23 +7,23 @@ from collections import defaultdict
 from sqlalchemy import insert, select, update
 
 from models import tables
-from models.changes import Retermed
+from models.book.changes import Retermed
+from models.book.order_file import OrderFile
 from models.errors import Refused
-from models.ladder import Ladder
 from models.migration import Migration, carried_over, migration
-from models.order_file import OrderFile
-from models.template import Template
+from models.terms.policy import Policy
+from models.terms.template import Template
 from tasks.clock import now
-from tasks.database import WAKE_CHANNEL, transaction
+from tasks.database import WAKE_CHANNEL, notify, transaction
 from tasks.library import Library, library
 from tasks.logbook import row_of
-from tasks.orders import assemble, notify, read_order
+from tasks.orders import assemble, read_order
 from tasks.terms import Terms, find_all_terms, keep_terms
 
 
 async def migrate(order_no: str, *, by: str = "", note: str = "", dry_run: bool = False) -> Migration | None:
     """
-    Move an order to today's version of its template and ladder, write that into its log, and wake it.
+    Move an order to today's version of its template and policy, write that into its log, and wake it.
 
     Returns what changes, `None` where it is followed by these already; `dry_run` changes nothing. Raises UnknownOrder,
     or Refused with the reason; nothing is changed then.
@@ -35,11 +35,11 @@ async def migrate(order_no: str, *, by: str = "", note: str = "", dry_run: bool 
         was = (await connection.execute(select(orders.terms).where(orders.order_no == order_no))).scalar_one()
         file, present = await assemble(connection, row), row.clock or now()
         shelf = library()
-        today, ladder = _todays(shelf, file)
-        made = migration(file, today, ladder, shelf.usual_calendars, present)
+        today, policy = _todays(shelf, file)
+        made = migration(file, today, policy, shelf.usual_calendars, present)
         if made is None or dry_run:
             return made
-        digest = await keep_terms(connection, made.template, made.ladder)
+        digest = await keep_terms(connection, made.template, made.policy)
         entry = Retermed(recorded_at=present, by=by, note=note, terms=digest, was=was)
         await connection.execute(insert(tables.entries).values(row_of(order_no, entry)))
         await connection.execute(update(tables.orders).where(orders.order_no == order_no).values(terms=digest))
@@ -48,14 +48,14 @@ async def migrate(order_no: str, *, by: str = "", note: str = "", dry_run: bool 
     return made
 
 
-def _todays(shelf: Library, file: OrderFile) -> tuple[Template, Ladder]:
+def _todays(shelf: Library, file: OrderFile) -> tuple[Template, Policy]:
     code = file.template.code
     if code not in shelf.templates:
         raise Refused(
             f"Order {file.order.order_no} keeps its template: the library has no {code} any more. It has: "
             f"{', '.join(shelf.templates)}."
         )
-    return shelf.templates[code], shelf.ladders[shelf.templates[code].ladder]
+    return shelf.templates[code], shelf.policies[shelf.templates[code].policy]
 
 
 async def outdated(template: str = "") -> list[str]:
@@ -93,4 +93,4 @@ def _is_todays(shelf: Library, terms: Terms) -> bool:
         template = carried_over(terms.template, today, shelf.usual_calendars)
     except ValueError:
         return False  # refused with its reason when it is tried
-    return (template, shelf.ladders[today.ladder]) == (terms.template, terms.ladder)
+    return (template, shelf.policies[today.policy]) == (terms.template, terms.policy)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,8 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.input.run_input import keyset_from_base_key
 from slugify import slugify
 
-from models.order_file import OrderFile
-from models.standing import Standing
+from models.book.order_file import OrderFile
+from models.status.standing import Standing
 from notifications.badges import Badge, badge, bar_name, bar_state, tags
 from notifications.sheet import sheet
 from tasks.answers import form_schema
@@ -128,8 +129,10 @@ class RunPage:
                 await self.client.update_artifact(UUID(self.page["artifact"]), ArtifactUpdate(data=text))
                 self.page["sheet"] = digest
                 return
-            except ObjectNotFound:
-                pass  # deleted by hand: make another
+            except PrefectHTTPStatusError as error:
+                if error.response.status_code != HTTPStatus.NOT_FOUND:
+                    raise
+                # deleted by hand: make another
         artifact = await self.client.create_artifact(
             ArtifactCreate(
                 key=sheet_key(file.order.order_no),

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     home: Annotated[Path, Field(validate_default=True)] = Path("~/.gendan")
     #: Gendan's own database. None: the PostgreSQL that `gendan up` brings with it, in `home`.
     database_url: SecretStr | None = None
-    #: A folder with templates, ladders and calendars of one's own. None: only those that come with Gendan.
+    #: A folder with templates, policies and calendars of one's own. None: only those that come with Gendan.
     library: Path | None = None
     #: The Apprise file of channels, with the secrets in it.
     channels: Path = Field(default_factory=lambda given: given.get("home", Path()) / "channels.yaml")

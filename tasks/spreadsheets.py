@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO
 
+from models.accepting.intake import LONGEST_CELL, Row, RowRefused, header_of, row_of
 from models.errors import ImportRefused
-from models.intake import LONGEST_CELL, Row, RowRefused, header_of, row_of
 from tasks.workbooks import SAVE_AS_XLSX, read_workbook
 
 LONGEST_LINE = 16 * 1024 * 1024

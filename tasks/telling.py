@@ -1,32 +1,41 @@
-"""Telling people: claim a message, then send it, shown in Prefect as a task run of its own."""
+"""Telling: what an order has to say is written down, shown in Prefect as a task run of its own."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from models.decide import Tell
-from models.order_file import OrderFile
-from models.standing import Standing
-from tasks.outbox import Sending, claim, deliver, take_waiting
+from models.decide import Step, Tell
+from tasks.notices import record
 
 
-async def tell(file: OrderFile, at: Standing, step: Tell) -> None:
-    """Claim the message of a step and send it. Claimed by somebody else: nothing to do."""
-    message_id = await claim(file, at, step)
-    if message_id is None:
-        return
-    for sending in await take_waiting(1, message_id):
-        await send_message(sending, sending.rung, sending.recipient)
+async def tell(order_no: str, steps: Sequence[Step], now: datetime) -> None:
+    """
+    Write down what `steps` say at `now`, and how the chases turn. The post tells people when they may be told.
 
-
-@task(name="send-message", task_run_name="{rung} to {recipient}", persist_result=False, cache_policy=NO_CACHE)
-async def send_message(sending: Sending, rung: str, recipient: str) -> bool:
-    """Send one claimed message; one that does not go out stays in the outbox, and the watch tries again."""
-    went_out = await deliver(sending)
-    logger = get_run_logger()
-    if went_out:
-        logger.info("%s told: %s", recipient, sending.message.subject)
+    Reminders make no task run: they are lines of a digest, and an order has many.
+    """
+    loud = [step for step in steps if isinstance(step, Tell) and not step.claim.rung.startswith("R")]
+    if loud:
+        await raise_notices(order_no, steps, now, _in_short(loud))
     else:
-        logger.warning("%s could not be told; kept in the outbox, see `gendan messages list --failed`", recipient)
-    return went_out
+        await record(order_no, steps, now)
+
+
+@task(name="raise-notices", task_run_name="{what}", persist_result=False, cache_policy=NO_CACHE)
+async def raise_notices(order_no: str, steps: Sequence[Step], now: datetime, what: str) -> int:
+    """Write notices down, each once; return how many are new."""
+    raised = await record(order_no, steps, now)
+    get_run_logger().info("Order %s: %s", order_no, what)
+    return raised
+
+
+def _in_short(tells: Sequence[Tell]) -> str:
+    """Say which rungs go to whom: `L1 to MER, PUR; T-6 to LOG`."""
+    roles: dict[str, list[str]] = {}
+    for tell in tells:
+        roles.setdefault(tell.claim.rung, []).append(tell.role)
+    return "; ".join(f"{rung} to {', '.join(dict.fromkeys(told))}" for rung, told in roles.items())

@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
-from models.ladder import Ladder
-from models.template import Template
+from models.terms.policy import Policy
+from models.terms.template import Template
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,22 @@ class Terms:
     """A template and a ladder: running orders keep theirs when the library changes."""
 
     template: Template
-    ladder: Ladder
+    policy: Policy
 
 
 _known: dict[str, Terms] = {}
 
 
 @lru_cache(maxsize=256)
-def _body(template: Template, ladder: Ladder) -> tuple[str, dict[str, Any]]:
-    body = {"template": template.model_dump(mode="json"), "ladder": ladder.model_dump(mode="json")}
+def _body(template: Template, policy: Policy) -> tuple[str, dict[str, Any]]:
+    body = {"template": template.model_dump(mode="json"), "policy": policy.model_dump(mode="json")}
     canonical = json.dumps(body, sort_keys=True, ensure_ascii=False).encode()
     return hashlib.sha256(canonical).hexdigest(), body
 
 
-async def keep_terms(connection: AsyncConnection, template: Template, ladder: Ladder) -> str:
+async def keep_terms(connection: AsyncConnection, template: Template, policy: Policy) -> str:
     """Store the terms once, under the digest of what they say, and return that digest."""
-    digest, body = _body(template, ladder)
+    digest, body = _body(template, policy)
     await connection.execute(insert(tables.terms).values(digest=digest, body=body).on_conflict_do_nothing())
     return digest
 
@@ -53,6 +53,6 @@ async def find_all_terms(connection: AsyncConnection, digests: Iterable[str]) ->
     wanted = set(digests)
     if unread := sorted(wanted - _known.keys()):
         for row in await connection.execute(select(tables.terms).where(tables.terms.c.digest.in_(unread))):
-            template, ladder = Template.model_validate(row.body["template"]), Ladder.model_validate(row.body["ladder"])
-            _known[row.digest] = Terms(template, ladder)
+            template, policy = Template.model_validate(row.body["template"]), Policy.model_validate(row.body["policy"])
+            _known[row.digest] = Terms(template, policy)
     return {digest: _known[digest] for digest in wanted}

@@ -13,11 +13,10 @@ import psycopg
 from sqlalchemy import select, update
 
 from models import tables
+from models.book.report import Report, Withdrawal
 from models.errors import Unavailable
-from models.report import Report, Withdrawal
-from tasks.database import ASLEEP_CHANNEL, WAKE_CHANNEL, listening, transaction
+from tasks.database import ASLEEP_CHANNEL, WAKE_CHANNEL, listening, notify, transaction
 from tasks.logbook import append_reports
-from tasks.orders import notify
 
 LONGEST_WAKE_UP = 180.0
 """Seconds after which a wake-up that does not end is given up: something is broken, and the logs say what."""

@@ -11,9 +11,9 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import Pause
 from prefect.utilities.engine import propose_state
 
+from models.book.order_file import OrderFile
 from models.errors import GendanError, Unavailable
-from models.order_file import OrderFile
-from models.standing import Standing
+from models.status.standing import Standing
 from tasks.answers import entry_from
 from tasks.follow_ups import rest, set_run
 from tasks.logbook import record_entry

@@ -15,17 +15,17 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_logger
 from prefect.states import Scheduled
 
-from models.changes import Unfollowed
-from models.decide import Tell, decide, taken
+from models.book.changes import Unfollowed
+from models.book.order import OrderKind, OrderState
+from models.book.order_file import OrderFile
+from models.decide import decide, taken
 from models.errors import Refused, Unavailable
-from models.order import OrderKind, OrderState
-from models.order_file import OrderFile
-from models.standing import standing
+from models.status.standing import standing
 from notifications.badges import badge
 from tasks.clock import now
 from tasks.follow_ups import Woken, let_go, part_with_run, rest, set_run, take_due, wake_up
 from tasks.logbook import record_entry
-from tasks.outbox import claim, deliver, take_waiting
+from tasks.notices import record
 from tasks.settings import settings
 
 DEPLOYMENTS = {
@@ -133,16 +133,13 @@ async def leave(order: Woken) -> None:
     file, follow_up = await wake_up(order.order_no)
     at = standing(file, follow_up.now)
     steps = decide(file, follow_up.now)
-    for step in steps:
-        if isinstance(step, Tell) and (message_id := await claim(file, at, step)) is not None:
-            for sending in await take_waiting(1, message_id):
-                await deliver(sending)
+    await record(order.order_no, steps, follow_up.now)
     await rest(
         order.order_no,
         state=at.state,
         waits_for=badge(file, at, settings().language).name,
         next_wake_up=None,
-        shown=taken(file, steps).shown,
+        shown=taken(file, steps, follow_up.now).shown,
         page={},
         closed_as=at.state,
     )

@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
-from models.order import OrderKind
+from models.book.order import OrderKind
 from tasks.clock import now
 from tasks.follow_ups import awake_too_long, count_followed, find_by_run, page_of_followed
 from tasks.waking import STUCK, deployment_id, mend

@@ -17,8 +17,8 @@ from openpyxl import load_workbook
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.datetime import from_excel
 
+from models.accepting.intake import Row, RowRefused, header_of, row_of
 from models.errors import ImportRefused
-from models.intake import Row, RowRefused, header_of, row_of
 from models.moments import shown
 
 LARGEST_UNZIPPED = 512 * 1024 * 1024
