@@ -16,15 +16,15 @@ import gendan
 from gendan.replay import OrderPlay, read_result, stopped_in_order, write_channels
 from gendan.season import Season, load_season
 from gendan.whole import whole_gendan
-from models.lateness import days_late
+from models.book.order_file import OrderFile
 from models.names import Language
-from models.order_file import OrderFile
-from models.result import Result
-from models.standing import Standing, standing
+from models.seasons.result import Result
+from models.status.lateness import days_late
+from models.status.standing import Standing, standing
 from notifications.badges import badge
 from tasks import database
 from tasks.library import library
-from tasks.outbox import list_messages
+from tasks.notices import list_notices
 from tasks.settings import Settings
 from tasks.virtual import sleepers
 
@@ -75,10 +75,10 @@ async def _play(season: Season, pace: float, tell: Callable[[Line], None]) -> Re
         while (day := _next_day(plays)) is not None:
             begun = time.monotonic()
             lines = [line for lines in await asyncio.gather(*(_play_until(p, day) for p in plays)) for line in lines]
-            messages = [row for row in await list_messages(limit=500) if row.id > said]
-            said = max([said, *(row.id for row in messages)])
-            for row in messages:
-                lines.append(Line(row.claimed_at, row.order_no, row.rung, f"{row.recipient} ← {row.subject}"))
+            notices = await list_notices(after=said)
+            said = max([said, *(row.id for row in notices)])
+            for row in notices:
+                lines.append(Line(row.raised_at, row.order_no, row.rung, f"{row.role} ← {row.milestone}"))
             for line in sorted(lines, key=lambda line: line.at):
                 tell(line)
             await asyncio.sleep(max(0.0, pace - (time.monotonic() - begun)))

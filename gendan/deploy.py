@@ -1,10 +1,11 @@
-"""Telling a Prefect server of Gendan: its work pool and the deployments of prefect.yaml."""
+"""Telling a Prefect server of Gendan: its work pool, the deployments of prefect.yaml, and who watches the watch."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
@@ -15,6 +16,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 import models
 from gendan.worker import GendanWorker
 from models.errors import Unavailable
+from models.names import Language
+from tasks.automations import SILENCE, expect_watch, guard_watch
 
 ROOT = Path(models.__file__).resolve().parent.parent
 """Where prefect.yaml lies."""
@@ -54,6 +57,26 @@ async def make_pool(api_url: str, name: str) -> None:
                 )
             except ObjectAlreadyExists:
                 return
+
+
+async def watch_the_watch(environment: Mapping[str, str], *, within: timedelta = SILENCE) -> str | None:
+    """
+    Let Prefect tell the administrator when no watch completes within a time.
+
+    `environment` is that of the worker: it names the channels file and the language. Returns what is wanted for it, or
+    `None`.
+    """
+    channels, language = Path(environment["GENDAN_CHANNELS"]), Language(environment["GENDAN_LANGUAGE"])
+    with temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}):
+        async with get_client() as client:
+            return await guard_watch(client, channels, language, within=within)
+
+
+async def begin_watch(api_url: str) -> None:
+    """Begin to wait for the scheduled watch: nobody is told of the time in which Gendan was switched off."""
+    with temporary_settings({PREFECT_API_URL: api_url}):
+        async with get_client() as client:
+            await expect_watch(client, WATCH)
 
 
 async def pause_watch(api_url: str) -> None:

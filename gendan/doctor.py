@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -14,14 +15,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gendan.house import House, running_urls
 from models.errors import GendanError
-from models.plan import Calendars
-from notifications.channels import Channels
+from models.planning.plan import Calendars
+from models.terms.party import Person
+from models.terms.policy import OWNER
+from notifications.channels import ALWAYS, Channels
 from tasks import database
+from tasks.automations import ADMIN, nobody_is_told
 from tasks.calendar_lists import calendars_in_force
 from tasks.clock import now
+from tasks.deliveries import list_messages
 from tasks.follow_ups import awake_too_long, count_followed
 from tasks.library import Library, load_library
-from tasks.outbox import list_messages
 from tasks.schema import check_schema
 from tasks.settings import Settings
 from tasks.waking import DEPLOYMENTS, STUCK
@@ -164,14 +168,54 @@ def _month(instant: datetime) -> str:
 
 async def _channels(settings: Settings) -> list[Finding]:
     channels = Channels.from_file(settings.channels)
-    problems = channels.check()
-    findings = [Finding("channels", False, problem) for problem in problems]
-    roles = {rung.role for ladder in load_library(settings.library).ladders.values() for rung in ladder.rungs}
-    silent = sorted(roles - set(channels.tags))
-    if silent:
-        findings.append(
-            Finding(
-                "channels", False, f"nobody is reached as {', '.join(silent)}: add a channel in {settings.channels}"
-            )
+    library = load_library(settings.library)
+    findings = [Finding("channels", False, problem) for problem in channels.check()]
+    findings += [Finding("channels", False, words) for words in unreached(library, channels.tags, settings.channels)]
+    if ADMIN not in channels.tags:
+        findings.append(Finding("watch", False, nobody_is_told(settings.channels)))
+    return findings or [Finding("channels", True, f"everybody is reached ({settings.channels})")]
+
+
+def unreached(library: Library, tags: Collection[str], file: Path) -> list[str]:
+    """
+    Return who is not reached by any of the `tags` of the channels `file`, and what to add there.
+
+    A person is reached by his code or by any of his roles. The mailboxes of roles that nobody is told as need none.
+    """
+    if ALWAYS in tags:
+        return []
+    people = [person for code in library.people if (person := library.person(code)).code == code]
+    named = [person for person in people if person.code not in library.parties]
+    # Roles that a named person fills are looked at with him.
+    told = {code: library.filled_by(code) for code in told_roles(library)}
+    mailboxes = sorted(code for code, person in told.items() if person not in named and not _is_reached(person, tags))
+    words = [
+        f"{file}: no address reaches {person.name} ({person.code}): add one with the tag "
+        f"{' or '.join(tag.lower() for tag in (person.code, *person.roles))}"
+        for person in named
+        if not _is_reached(person, tags)
+    ]
+    if mailboxes:
+        words.append(
+            f"{file}: nobody is reached as {', '.join(mailboxes)}: add an address with each as its tag, such as "
+            f"{mailboxes[0].lower()}, or name people who fill these roles in people.yaml"
         )
-    return findings or [Finding("channels", True, f"every rung is reached ({settings.channels})")]
+    return words
+
+
+def _is_reached(person: Person, tags: Collection[str]) -> bool:
+    return any(tag.lower() in tags for tag in (person.code, *person.roles))
+
+
+def told_roles(library: Library) -> set[str]:
+    """Return the roles of our own that some policy of the library tells of a stall or a deadline."""
+    roles: set[str] = set()
+    for policy in library.policies.values():
+        roles |= {role for rung in policy.rungs for role in rung.told} | set(policy.reminders.told)
+        roles |= {role for tick in policy.clock for role in tick.told}
+        roles |= set(policy.alarm.told) if policy.alarm is not None else set()
+        roles |= {role for waiting in policy.waiting_on.values() for role in waiting.instead.values()}
+        roles |= {role for instead in policy.heads.values() for role in instead.values()}
+    if OWNER in roles:
+        roles |= {m.accountable for template in library.templates.values() for m in template.milestones}
+    return roles & {code for code, party in library.parties.items() if party.internal}

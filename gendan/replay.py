@@ -18,14 +18,14 @@ from sqlalchemy import select
 from gendan.season import Season
 from gendan.whole import whole_gendan
 from models import tables
+from models.book.order_file import OrderFile
 from models.errors import Refused
-from models.order_file import OrderFile
-from models.result import MessageResult, Result, result_of
-from models.season import Timeline, next_instant
+from models.seasons.result import MessageResult, Result, result_of
+from models.seasons.season import Timeline, next_instant
 from tasks import database
 from tasks.logbook import record_reports
+from tasks.notices import list_notices
 from tasks.orders import open_file, register
-from tasks.outbox import list_messages
 from tasks.settings import Settings
 from tasks.virtual import Sleepers, sleepers
 
@@ -130,7 +130,7 @@ class OrderPlay:
         assert self.next_at is not None
         order, now = self.file.order, self.next_at
         if not self._registered:
-            await register(order, self.file.template, self.file.ladder, clock=now, wake=False)
+            await register(order, self.file.template, self.file.policy, clock=now, wake=False)
             self._registered = True
         reports = self._timeline.known_by(now)
         await self._heard.advance(order.order_no, now, reports)
@@ -148,14 +148,14 @@ async def read_result(order_nos: Sequence[str], until: datetime) -> Result:
     ours = set(order_nos)
     messages = [
         MessageResult(
-            at=row.claimed_at,
+            at=row.raised_at,
             order_no=row.order_no,
             milestone=row.milestone,
             rung=row.rung,
-            recipient=row.recipient,
+            recipient=row.role,
             due=row.due,
         )
-        for row in await list_messages(limit=EVERYTHING)
+        for row in await list_notices()
         if row.order_no in ours
     ]
     return result_of(files, messages, until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from gendan.deploy import deploy, make_pool, pause_watch
+from gendan.deploy import begin_watch, deploy, make_pool, pause_watch, watch_the_watch
 from gendan.supervisor import Running, Supervisor
 from tasks.schema import migrate
 from tasks.settings import Settings
@@ -29,8 +29,10 @@ def whole_gendan(
 
     def tell_prefect(running: Running) -> None:
         asyncio.run(make_pool(running.api_url, settings.pool))
+        wanted = asyncio.run(watch_the_watch(running.environment)) if watch else None
+        if wanted is not None:
+            say(wanted)
         deploy(running.environment)
-        if not watch:
-            asyncio.run(pause_watch(running.api_url))
+        asyncio.run(begin_watch(running.api_url) if watch else pause_watch(running.api_url))
 
     return Supervisor(settings, say, prepare=prepare, deploy=tell_prefect, started=started)

@@ -39,6 +39,8 @@ from prefect.settings import (
 )
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+import tasks.automations  # noqa: F401 - Prefect's server loads this module, and so the block that it notifies through
+from gendan.post_office import keep_open
 from models.errors import Unavailable
 from tasks.database import WAKE_CHANNEL, close, listening
 from tasks.follow_ups import WORKER, Woken, awake_too_long, let_go, take_due
@@ -99,6 +101,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         quiet_engine_logs()
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen)
+            group.start_soon(keep_open)
             await super().start(*args, **kwargs)
             group.cancel_scope.cancel()
 

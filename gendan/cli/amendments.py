@@ -11,17 +11,17 @@ import typer
 from gendan.cli.answers import OrderArgument, say
 from gendan.cli.app import AsJson, By, Note, app, as_it_is, me, out, print_json, with_database
 from gendan.cli.typed import day_of, days_of, made, moment_of, quantity_of, tolerance_of
-from models.accept_reports import amount
-from models.agreement import agreed
-from models.changes import Amendment, Lot, Split
-from models.credit import latest_on_board
+from models.accepting.intake import Row, RowRefused, order_no_of, spelt
+from models.accepting.reports import amount
+from models.book.agreement import agreed
+from models.book.changes import Amendment, Lot, Split
+from models.book.order_file import OrderFile
 from models.errors import Refused
-from models.intake import Row, RowRefused, order_no_of, spelt
-from models.lateness import as_date
-from models.order_file import OrderFile
-from models.sheet import SheetLine
-from models.tolerance import Tolerance
-from models.what_if import Comparison, what_if
+from models.planning.sheet import SheetLine
+from models.planning.what_if import Comparison, what_if
+from models.status.lateness import as_date
+from models.terms.credit import latest_on_board
+from models.terms.tolerance import Tolerance
 from tasks.logbook import record_entry
 from tasks.lots import record_split
 

@@ -11,15 +11,17 @@ import typer
 from gendan.cli.app import AsJson, By, Note, app, as_it_is, me, out, print_json, with_database
 from gendan.cli.orders import report_outcome
 from gendan.cli.typed import day_of
-from models.changes import Cancellation, Followed, Hold, Reschedule, Resume
-from models.entry import Entry
+from models.accepting.intake import REPORT_NEEDS, Row, RowRefused, report_from, spelt
+from models.accepting.written import has_problem, not_mine, promised, taken_on
+from models.book.changes import Cancellation, Followed, Hold, Reschedule, Resume
+from models.book.entry import Entry
+from models.book.order_file import OrderFile
+from models.book.report import Classifier, NotMine, Outcome, Report, Withdrawal
+from models.calendars.workdays import Calendar
 from models.errors import Refused
-from models.intake import REPORT_NEEDS, Row, RowRefused, report_from, spelt
 from models.moments import parse_moment, whole_day
-from models.order_file import OrderFile
-from models.report import Acknowledgement, Classifier, Outcome, Promise, Report, Withdrawal
-from models.workdays import Calendar
 from tasks.intake import take_reports
+from tasks.library import library
 from tasks.logbook import Placed, Recorded, record_entry, record_report
 from tasks.spreadsheets import read_rows
 
@@ -169,18 +171,27 @@ async def _take_back(
 
 @app.command()
 @with_database
-async def ack(order: OrderArgument, milestone: MilestoneArgument, note: Note = "", by: By = "") -> None:
+async def ack(
+    order: OrderArgument,
+    milestone: Annotated[
+        str,
+        typer.Argument(
+            help="The milestone's code, such as FAB_IN; or a hard date that the forecast breaks, such as LC_44C.",
+            metavar="MILESTONE",
+        ),
+    ],
+    note: Note = "",
+    by: By = "",
+) -> None:
     """
-    Take a stall on: its escalation rests for two working days (or what your ladder says).
+    Take a stall on: its escalation rests for two working days (or what your policy says).
+
+    Or the decision about a hard date that breaks: LC_44C, LC_31D, LC_48, SHIP_WINDOW, CANCEL_DATE.
 
     Example: gendan ack SO-26-0417 FAB_IN --note "calling the mill"
     """
-
-    def make(file: OrderFile, now: datetime) -> Entry:
-        code = spelt(milestone, file.template.codes)
-        return Acknowledgement(recorded_at=now, by=me(by), note=note, milestone=code)
-
-    say(await record_entry(order, make), f"{order}: {milestone} acknowledged")
+    recorded = await record_entry(order, lambda file, now: taken_on(file, now, milestone, by=me(by), note=note))
+    say(recorded, f"{order}: {milestone} acknowledged")
 
 
 @app.command()
@@ -202,18 +213,54 @@ async def promise(
     """
 
     def make(file: OrderFile, now: datetime) -> Entry:
-        promised = whole_day(parse_moment(date), file.calendar, end=True)
-        code = spelt(milestone, file.template.codes)
-        return Promise(
-            recorded_at=now,
-            by=me(by),
-            note=note,
-            milestone=code,
-            promised=promised,
-            approved_by=approved_by.strip(),
-        )
+        until = whole_day(parse_moment(date), file.calendar, end=True)
+        return promised(file, now, milestone, until, approved_by=approved_by, by=me(by), note=note)
 
     say(await record_entry(order, make), f"{order}: {milestone} promised for {date}")
+
+
+@app.command()
+@with_database
+async def problem(
+    order: OrderArgument,
+    milestone: MilestoneArgument,
+    text: Annotated[str, typer.Argument(help="What is wrong; kept with the order and shown in messages.")],
+    by: By = "",
+) -> None:
+    """
+    Say that a step has a problem: the next level hears of it at once.
+
+    Example: gendan problem SO-26-0417 FAB_IN "blue lot is off shade, two days to dye it again"
+    """
+    recorded = await record_entry(order, lambda file, now: has_problem(file, now, milestone, text, by=me(by)))
+    say(recorded, f"{order}: {milestone} has a problem")
+
+
+@app.command(name="not-mine")
+@with_database
+async def not_mine_(
+    order: OrderArgument,
+    milestone: MilestoneArgument,
+    to: Annotated[
+        str, typer.Option("--to", help="The role whose it is, such as QC. Default: the merchandiser finds out.")
+    ] = "",
+    note: Note = "",
+    by: By = "",
+) -> None:
+    """
+    Say that a step is another role's: from now on that one is asked for it.
+
+    Example: gendan not-mine SO-26-0417 FAB_IN --to QC
+    """
+    told: list[NotMine] = []
+
+    def make(file: OrderFile, now: datetime) -> Entry:
+        told.append(not_mine(file, now, milestone, to, library().parties, by=me(by), note=note))
+        return told[-1]
+
+    recorded = await record_entry(order, make)
+    whose = f"to {told[-1].to}" if told[-1].to else "back to the merchandiser"
+    say(recorded, f"{order}: {milestone} goes {whose}")
 
 
 @app.command()

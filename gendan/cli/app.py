@@ -24,8 +24,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from gendan import __version__
 from gendan.house import House, running_urls
+from models.accepting.intake import LONGEST_CELL
 from models.errors import GendanError, Refused, Unavailable
-from models.intake import LONGEST_CELL
 from tasks import database
 from tasks.schema import check_schema
 from tasks.settings import Settings, read_settings
@@ -51,7 +51,7 @@ By = Annotated[str, typer.Option("--by", help="Who says so. Default: the user of
 Note = Annotated[str, typer.Option("--note", help="A remark, kept with the order and shown in messages.")]
 LibraryFolder = Annotated[
     Path | None,
-    typer.Option("--library", help="Your own templates, ladders and calendars. Also GENDAN_LIBRARY.", file_okay=False),
+    typer.Option("--library", help="Your own templates, policies and calendars. Also GENDAN_LIBRARY.", file_okay=False),
 ]
 
 

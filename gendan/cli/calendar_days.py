@@ -9,8 +9,8 @@ from typing import Any
 from rich.table import Column, Table
 
 from gendan.cli.app import as_it_is, out, print_table
-from models.days_off import DaysOff, days_off, made_up_days, slow_days
-from models.workdays import ONE_DAY, Calendar
+from models.calendars.days_off import DaysOff, days_off, made_up_days, slow_days
+from models.calendars.workdays import ONE_DAY, Calendar
 from tasks.calendar_lists import LoadedList
 from tasks.settings import settings
 

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gendan.cli.app import AsJson, By, app, as_it_is, err, me, out, print_json, with_database
 from gendan.cli.calendar_days import Span, as_json, list_all, show_one
+from models.calendars.holiday_list import HolidayList
+from models.calendars.workdays import Calendar
 from models.errors import Refused
-from models.holiday_list import HolidayList
-from models.workdays import Calendar
 from tasks.calendar_lists import Kept, calendars_in_force, keep_lists, loaded_lists, read_lists
 from tasks.clock import now
 from tasks.database import transaction

@@ -10,13 +10,13 @@ import typer
 from gendan.cli.answers import OrderArgument, say
 from gendan.cli.app import AsJson, By, Note, app, me, with_database
 from gendan.cli.typed import day_of, made, moment_of
-from models.agreement import agreed
-from models.changes import Booking, CreditAdvised, CustomsReceipt
-from models.credit import Credit
+from models.accepting.intake import spelt
+from models.book.agreement import agreed
+from models.book.changes import Booking, CreditAdvised, CustomsReceipt
+from models.book.order_file import OrderFile
 from models.errors import Refused
-from models.intake import spelt
 from models.moments import whole_day
-from models.order_file import OrderFile
+from models.terms.credit import Credit
 from tasks.customs import receipt_of
 from tasks.logbook import record_entry
 

@@ -31,7 +31,7 @@ async def migrate_(
     json: AsJson = False,
 ) -> None:
     """
-    Move running orders to today's version of their template and ladder, which else they keep to their end.
+    Move running orders to today's version of their template and policy, which else they keep to their end.
 
     What they had chosen stays: steps left out, how far they are followed, the days of their own parties. An order of
     which a step was reported that today's version does not have is refused.
@@ -77,7 +77,7 @@ async def _migrate_all(
                 refused[order_no] = str(refusal)
                 continue
             if made is None:
-                refused[order_no] = f"Order {order_no} is on today's template and ladder already; nothing was changed."
+                refused[order_no] = f"Order {order_no} is on today's template and policy already; nothing was changed."
             else:
                 moved.append(made)
     return moved, refused
@@ -93,9 +93,9 @@ def _in_full(made: Migration, dry_run: bool) -> Iterable[str]:
     yield from (f"  + {code} {_name(made, code)}{_due(due)}" for code, due in made.added.items())
     yield from (f"  - {code}{_due(due)}" for code, due in made.removed.items())
     yield from (f"  {each.code}: {_day(each.was)} -> {_day(each.now)}" for each in made.moved)
-    if made.other_ladder:
-        rungs = ", ".join(f"{rung.code} after {rung.after} to {rung.role}" for rung in made.ladder.rungs)
-        yield f"  ladder: {rungs}"
+    if made.other_policy:
+        rungs = ", ".join(f"{rung.code} after {rung.after} to {rung.role}" for rung in made.policy.rungs)
+        yield f"  policy: {rungs}"
     if not (made.added or made.removed or made.moved):
         yield "  no step and no date changes"
 
@@ -128,5 +128,5 @@ def _as_json(made: Migration) -> dict[str, Any]:
         "added": steps(made.added),
         "removed": steps(made.removed),
         "moved": [{"milestone": each.code, "was": each.was, "now": each.now} for each in made.moved],
-        "other_ladder": made.other_ladder,
+        "other_policy": made.other_policy,
     }

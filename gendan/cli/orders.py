@@ -10,12 +10,13 @@ from rich.table import Column, Table
 
 from gendan.cli.app import AsJson, app, as_it_is, err, out, plain, print_json, print_table, with_database
 from gendan.cli.plan import print_plan
+from models.accepting.intake import ORDER_NEEDS
+from models.book.entry import ENTRY
+from models.book.order import OrderState
 from models.decide import appearances
-from models.entry import ENTRY
-from models.intake import ORDER_NEEDS
-from models.order import OrderState
-from models.sheet import sheet_at
-from models.standing import standing
+from models.escalation.notice import View
+from models.planning.sheet import sheet_at
+from models.status.standing import standing
 from notifications.badges import badge
 from notifications.texts import quantity
 from tasks.intake import Outcome, take_orders
@@ -101,7 +102,7 @@ async def show(
     of = sheet_at(file, at)
     shown = badge(file, at, settings().language)
     if json:
-        looks = appearances(file, at)
+        looks = appearances(View(file, at))
         print_json(
             {
                 "order": file.order.model_dump(mode="json"),

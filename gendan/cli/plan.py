@@ -10,14 +10,14 @@ from rich.text import Text
 
 from gendan.cli.app import AsJson, app, as_it_is, out, print_json, with_database
 from gendan.cli.columns import Columns
-from models.changes import Booking
-from models.clearance import Need
-from models.hard_dates import HardDate
+from models.book.changes import Booking
+from models.book.order_file import OrderFile
 from models.moments import parse_moment, whole_day
 from models.names import Language
-from models.order_file import OrderFile
-from models.sheet import Sheet, SheetLine, sheet_of
-from models.state import MilestoneState
+from models.planning.hard_dates import HardDate
+from models.planning.sheet import Sheet, SheetLine, sheet_of
+from models.planning.state import MilestoneState
+from models.status.clearance import Need
 from notifications.plan_head import Headline
 from notifications.plan_table import MARKS, PlanTable, Row, plan_table
 from notifications.texts import say

@@ -14,7 +14,7 @@ from rich.table import Table
 from gendan.cli.app import AsJson, LibraryFolder, app, as_it_is, err, out, plain, print_json, refusing
 from gendan.house import folder_of_its_own
 from gendan.supervisor import Running
-from models.result import Result
+from models.seasons.result import Result
 from notifications.channels import Channels
 from tasks.clock import now
 from tasks.settings import read_settings

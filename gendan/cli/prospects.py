@@ -10,17 +10,17 @@ import typer
 from rich.table import Column, Table
 
 from gendan.cli.app import AsJson, By, Note, app, as_it_is, err, me, out, print_json, print_table, with_database
-from models.changes import Contact, Lost, QuotationValid
+from models.accepting.intake import RowRefused
+from models.book.changes import Contact, Lost, QuotationValid
+from models.book.order import OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Report
 from models.codes import SAMPLED
 from models.errors import Refused
-from models.intake import RowRefused
-from models.lateness import as_date
 from models.moments import parse_moment
-from models.order import OrderState
-from models.order_file import OrderFile
 from models.prospect import sample_round
-from models.report import Report
-from models.standing import standing
+from models.status.lateness import as_date
+from models.status.standing import standing
 from tasks.logbook import Recorded, record_entry
 from tasks.prospects import add_prospect, list_prospects, win
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from models.errors import BadClock, Refused
 from models.moments import parse_moment
-from models.tolerance import Tolerance
+from models.terms.tolerance import Tolerance
 
 T = TypeVar("T")
 

@@ -15,17 +15,17 @@ from typer.core import TyperCommand
 from gendan.cli.app import AsJson, app, as_it_is, out, print_json, print_table, with_database
 from gendan.cli.columns import Columns
 from gendan.cli.plan import STYLES, InLanguage, OrderArgument, head_json, line_json, print_left_out
-from models.changes import Amendment, Hold, Reschedule
-from models.entry import ENTRY, Entry
+from models.accepting.intake import Row, RowRefused, report_from, spelt
+from models.book.changes import Amendment, Hold, Reschedule
+from models.book.entry import ENTRY, Entry
+from models.book.order_file import OrderFile
+from models.book.report import Classifier, Promise, Report
 from models.errors import BadClock, Refused
-from models.intake import Row, RowRefused, report_from, spelt
-from models.lateness import as_date
 from models.moments import parse_moment, shown, whole_day
 from models.names import Language
-from models.order_file import OrderFile
-from models.report import Classifier, Promise, Report
-from models.state import MilestoneState
-from models.what_if import Closed, Comparison, what_if
+from models.planning.state import MilestoneState
+from models.planning.what_if import Closed, Comparison, what_if
+from models.status.lateness import as_date
 from notifications.comparison import ComparisonTable, Fate, Moved, comparison_table, fates
 from notifications.plan_table import MARKS
 from notifications.texts import say
