@@ -23,7 +23,7 @@ import prefect
 import psutil
 from rich.console import Console
 
-from bench import api_calls, backtest, latency, passes, replan, reports, throughput, watch
+from bench import api_calls, backtest, burst, latency, passes, replan, reports, throughput, watch
 from bench.figures import Figure, table_of
 from bench.prefect_tables import prefect_tables
 from bench.scene import ACCESS_LOG, Scene
@@ -43,7 +43,11 @@ IN_GENDAN: Mapping[str, Callable[[Scene], Awaitable[list[Figure]]]] = {
     "replan": replan.measure,
     "reports": reports.measure,
 }
-ALONE: Mapping[str, Callable[..., list[Figure]]] = {"passes": passes.measure, "backtest": backtest.measure}
+ALONE: Mapping[str, Callable[..., list[Figure]]] = {
+    "passes": passes.measure,
+    "backtest": backtest.measure,
+    "burst": burst.measure,
+}
 
 out = Console(highlight=False)
 if not out.is_terminal:

@@ -11,11 +11,11 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 
 from models import tables
-from models.milestone import Milestone, Stage
+from models.book.order import Order
+from models.book.report import Report
 from models.names import Name
-from models.order import Order
-from models.report import Report
-from models.template import Template
+from models.terms.milestone import Milestone, Stage
+from models.terms.template import Template
 from tasks.clock import now
 from tasks.database import transaction
 from tasks.library import library
@@ -49,7 +49,7 @@ def chain(length: int) -> Template:
         code=f"BENCH-{length}",
         name=Name(en=f"{length} steps", zh_hans=f"{length}步", zh_hant=f"{length}步"),
         calendar=_CALENDAR,
-        ladder="standard",
+        policy="standard",
         departure=milestones[-1].code,
         follow_to=milestones[-1].code,
         milestones=tuple(milestones),
@@ -69,7 +69,7 @@ def order_numbers(series: str, count: int) -> list[str]:
 async def take_in(order_nos: Sequence[str], template: Template, *, wake: bool = True) -> None:
     """Take orders in that sail in four months, so that none of them is late; with `wake` their runs start."""
     present = now()
-    ladder = library().ladders["standard"]
+    policy = library().policies["standard"]
     for order_no in order_nos:
         order = Order(
             order_no=order_no,
@@ -78,7 +78,7 @@ async def take_in(order_nos: Sequence[str], template: Template, *, wake: bool = 
             came_in=present,
             etd=(present + timedelta(days=120)).date(),
         )
-        await register(order, template, ladder, wake=wake)
+        await register(order, template, policy, wake=wake)
 
 
 def reports_step(order_no: str, step: int) -> Callable[[Placed], Report]:

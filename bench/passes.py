@@ -8,14 +8,14 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from bench.figures import Figure, Spread
-from models.changes import Booking
-from models.order import Order
-from models.order_file import OrderFile
-from models.outlook import outlook
-from models.provisional import provisional_dates
-from models.report import Promise, Report
-from models.sheet import sheet_at
-from models.standing import standing
+from models.book.changes import Booking
+from models.book.order import Order
+from models.book.order_file import OrderFile
+from models.book.report import Promise, Report
+from models.planning.outlook import outlook
+from models.planning.provisional import provisional_dates
+from models.planning.sheet import sheet_at
+from models.status.standing import standing
 from tasks.library import load_library
 
 NAME = "passes"
@@ -86,7 +86,7 @@ def in_mid_season() -> OrderFile:
         seq=told + 1, recorded_at=NOW, milestone="FAB_IN", promised=datetime(2026, 11, 27, 18, tzinfo=CHINA)
     )
     booking = Booking(seq=told + 2, recorded_at=NOW, etd=ETD, cutoffs=cutoffs, sails_every=7, source="S/O 7731")
-    return OrderFile(order, template, shelf.ladders[template.ladder], shelf.calendars).told(*facts, promise, booking)
+    return OrderFile(order, template, shelf.policies[template.policy], shelf.calendars).told(*facts, promise, booking)
 
 
 def _milliseconds(work: Callable[[], object], times: int) -> Spread:

@@ -10,20 +10,19 @@ from datetime import date, datetime, timedelta
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from bench.figures import Figure, Spread
 from bench.scene import Scene
 from bench.watch import counted_queries
-from models import tables
-from models.decide import Freeze, Tell, decide, next_wake_up, taken
-from models.holiday_list import HolidayList
-from models.order import Order
-from models.plan import planned
-from models.report import Report
-from models.standing import standing
-from models.workdays import ONE_DAY, Calendar
+from models.book.order import Order
+from models.book.report import Report
+from models.calendars.holiday_list import HolidayList
+from models.calendars.workdays import ONE_DAY, Calendar
+from models.decide import Freeze, decide, next_wake_up, taken
+from models.planning.plan import planned
+from models.status.standing import standing
 from tasks import database
 from tasks.baseline import keep_baseline
 from tasks.calendar_lists import keep_lists
@@ -32,6 +31,7 @@ from tasks.database import engine, transaction
 from tasks.follow_ups import rest
 from tasks.library import library
 from tasks.logbook import append_reports
+from tasks.notices import record
 from tasks.orders import open_file, register
 from tasks.replanning import Replanned, replan
 from tasks.schema import migrate
@@ -153,7 +153,7 @@ async def _order_in_mid_season(order_no: str, number: int, present: datetime) ->
         etd=(present + timedelta(days=35 + number % 40)).date(),
         quantity=3600,
     )
-    await register(order, template, shelf.ladders[template.ladder], wake=False)
+    await register(order, template, shelf.policies[template.policy], wake=False)
     assert order.etd is not None  # given above
     due = planned(order, template, order.etd, shelf.calendars)
     past = [code for code in template.forwards if due[code] < present]
@@ -175,14 +175,8 @@ async def _look(order_no: str) -> None:
     for step in steps:
         if isinstance(step, Freeze):
             await keep_baseline(order_no, step.baseline)
-    claims = [step.claim for step in steps if isinstance(step, Tell)]
-    if claims:
-        said = {"recipient": "MER", "claimed_at": follow_up.now, "subject": "", "body": ""}
-        async with transaction() as connection:
-            await connection.execute(
-                insert(tables.messages), [{"order_no": order_no, **said, **claim._asdict()} for claim in claims]
-            )
-    after = taken(file, steps)
+    await record(order_no, steps, follow_up.now)
+    after = taken(file, steps, follow_up.now)
     await rest(
         order_no,
         state=at.state,
@@ -201,9 +195,12 @@ _COPIES = (
     "INSERT INTO entries (order_no, kind, recorded_at, body) "
     "SELECT order_no || '-' || n, kind, recorded_at, body FROM entries, generate_series(1, :copies) n "
     "ORDER BY n, seq",
-    "INSERT INTO messages (order_no, milestone, rung, due, recipient, claimed_at, subject, body) "
-    "SELECT order_no || '-' || n, milestone, rung, due, recipient, claimed_at, subject, body "
-    "FROM messages, generate_series(1, :copies) n",
+    "INSERT INTO notices (order_no, milestone, rung, due, role, manner, repeat, meant_for, raised_at, holds) "
+    "SELECT order_no || '-' || n, milestone, rung, due, role, manner, repeat, meant_for, raised_at, holds "
+    "FROM notices, generate_series(1, :copies) n",
+    "INSERT INTO chases (order_no, milestone, state, rung, by, why, until, at) "
+    "SELECT order_no || '-' || n, milestone, state, rung, by, why, until, at "
+    "FROM chases, generate_series(1, :copies) n",
     "INSERT INTO follow_ups (order_no, state, next_wake_up, shown, wakes) "
     "SELECT order_no || '-' || n, state, next_wake_up, shown, wakes FROM follow_ups, generate_series(1, :copies) n",
 )

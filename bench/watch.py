@@ -18,10 +18,11 @@ from bench.latency import waits_again
 from bench.scene import Scene
 from flows.keep_watch import MESSAGES_AT_ONCE, ORDERS_AT_ONCE, WATCH
 from models import tables
-from models.order import OrderState
+from models.book.order import OrderState
 from tasks.clock import now
 from tasks.database import engine, transaction
-from tasks.outbox import deliver_waiting
+from tasks.deliveries import deliver_waiting
+from tasks.dispatch import dispatch
 from tasks.waking import wake_due
 from tasks.watching import mend_ended, mend_missing, mend_stuck
 
@@ -92,6 +93,7 @@ async def _rounds(scene: Scene) -> dict[str, list[float]]:
                 await mend_ended(client)
                 await mend_missing(client)
                 woken = await wake_due(client, WATCH, ORDERS_AT_ONCE)
+                await dispatch()
                 await deliver_waiting(MESSAGES_AT_ONCE)
                 seconds = time.perf_counter() - begun
             if woken:
