@@ -9,11 +9,11 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from models.book.order import Order
+from models.book.order_file import OrderFile
+from models.book.report import Report
 from models.decide import Tell, decide
-from models.order import Order
-from models.order_file import OrderFile
-from models.report import Report
-from models.template import Template
+from models.terms.template import Template
 from tasks.clock import now
 from tasks.follow_ups import take_due
 from tasks.library import library
@@ -21,7 +21,19 @@ from tasks.logbook import Placed
 from tasks.orders import open_file, register
 from tests.factories import an_order
 
-TABLES = ("terms", "orders", "entries", "calendar_lists", "follow_ups", "messages")
+TABLES = (
+    "terms",
+    "orders",
+    "entries",
+    "calendar_lists",
+    "follow_ups",
+    "notices",
+    "chases",
+    "messages",
+    "message_notices",
+    "deliveries",
+    "channels",
+)
 
 Contents = dict[str, list[tuple[Any, ...]]]
 
@@ -47,7 +59,7 @@ async def place(order: Order | None = None, template: str | Template = "EAD", **
     order = order or a_real_order()
     shelf = library()
     chosen = shelf.templates[template] if isinstance(template, str) else template
-    await register(order, chosen, shelf.ladders[chosen.ladder], **how)
+    await register(order, chosen, shelf.policies[chosen.policy], **how)
     return order
 
 

@@ -21,6 +21,7 @@ from gendan.embedded import EmbeddedPostgres
 from tasks import database
 from tasks.schema import migrate
 from tasks.settings import settings, sqlalchemy_url
+from tests.books import TABLES
 
 # A machine that is busy is no reason to fail; what is generated is judged by what it finds.
 generated.register_profile("gendan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -107,7 +108,7 @@ def _empty(book: URL) -> None:
         assert others == (0,), "a test left a transaction open"
         # the log refuses to be emptied
         connection.execute("ALTER TABLE entries DISABLE TRIGGER USER")
-        connection.execute("TRUNCATE messages, follow_ups, entries, orders, terms, calendar_lists RESTART IDENTITY")
+        connection.execute(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY")
         connection.execute("ALTER TABLE entries ENABLE TRIGGER USER")
 
 

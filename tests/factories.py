@@ -7,16 +7,16 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.entry import Entry
-from models.ladder import Ladder, Rung
-from models.milestone import Milestone, Stage
+from models.book.entry import Entry
+from models.book.order import Order
+from models.book.order_file import OrderFile
+from models.book.report import Report
+from models.calendars.workdays import Calendar
 from models.names import Name
-from models.order import Order
-from models.order_file import OrderFile
-from models.party import Party
-from models.report import Report
-from models.template import Template
-from models.workdays import Calendar
+from models.terms.milestone import Milestone, Stage
+from models.terms.party import Party
+from models.terms.policy import Policy, Rung
+from models.terms.template import Template
 
 CHINA = ZoneInfo("Asia/Shanghai")
 
@@ -110,7 +110,7 @@ def a_template(*milestones: Milestone, **changes: Any) -> Template:
         "code": "SAMPLE",
         "name": a_name("Sample", "样例", "樣例"),
         "calendar": "office",
-        "ladder": "standard",
+        "policy": "standard",
         "departure": milestones[-1].code,
         "follow_to": milestones[-1].code,
         "milestones": milestones,
@@ -118,7 +118,7 @@ def a_template(*milestones: Milestone, **changes: Any) -> Template:
     return Template(**(fields | changes))
 
 
-def a_ladder(**changes: Any) -> Ladder:
+def a_policy(**changes: Any) -> Policy:
     """Build the standard ladder: at once, and 2, 4 and 7 working days late."""
     fields: dict[str, Any] = {
         "code": "standard",
@@ -129,11 +129,11 @@ def a_ladder(**changes: Any) -> Ladder:
             Rung(code="L4", after=7, role="GM", asks=a_name("Decide", "请决定", "請決定")),
         ),
     }
-    return Ladder(**(fields | changes))
+    return Policy(**(fields | changes))
 
 
 def some_parties() -> dict[str, Party]:
-    """Build the parties that the sample template and ladder name."""
+    """Build the parties that the sample template and policy name."""
     names = {
         "MER": a_name("Merchandiser", "跟单员", "跟單員"),
         "PUR": a_name("Purchasing", "采购", "採購"),
@@ -154,14 +154,14 @@ def an_order_file(
     order: Order | None = None,
     template: Template | None = None,
     *entries: Entry,
-    ladder: Ladder | None = None,
+    policy: Policy | None = None,
     calendars: Iterable[Calendar] = (),
 ) -> OrderFile:
     """Build an order's file with these entries in its log; calendars beside the office's are added."""
     return OrderFile(
         order=order or an_order(),
         template=template or a_template(),
-        ladder=ladder or a_ladder(),
+        policy=policy or a_policy(),
         calendars={calendar.code: calendar for calendar in (a_calendar(), *calendars)},
     ).told(*(entry.model_copy(update={"seq": number}) for number, entry in enumerate(entries, start=1)))
 

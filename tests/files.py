@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from models.accepting.intake import Row, RowRefused
 from models.errors import ImportRefused
-from models.intake import Row, RowRefused
 from tasks.spreadsheets import read_rows
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from models.holiday_list import HolidayList, Kind
+from models.calendars.holiday_list import HolidayList, Kind
 
 
 def days(*ranges: str) -> frozenset[date]:

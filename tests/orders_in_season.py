@@ -9,17 +9,17 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from models.changes import Amendment, Booking, CreditAdvised, CustomsReceipt, Hold, Reschedule, Resume
-from models.credit import Credit
-from models.customs import CustomsState
-from models.entry import Entry
-from models.milestone import Milestone, Rounds, Takes
-from models.order import Etd, Order
-from models.order_file import OrderFile
-from models.report import Classifier, Outcome, Promise, Report
-from models.template import Template
-from models.workdays import Calendar
-from tests.factories import CHINA, a_calendar, a_ladder, a_milestone, a_template, an_order
+from models.book.changes import Amendment, Booking, CreditAdvised, CustomsReceipt, Hold, Reschedule, Resume
+from models.book.entry import Entry
+from models.book.order import Etd, Order
+from models.book.order_file import OrderFile
+from models.book.report import Classifier, Outcome, Promise, Report
+from models.calendars.workdays import Calendar
+from models.terms.credit import Credit
+from models.terms.customs import CustomsState
+from models.terms.milestone import Milestone, Rounds, Takes
+from models.terms.template import Template
+from tests.factories import CHINA, a_calendar, a_milestone, a_policy, a_template, an_order
 
 AHEAD = ("FAB_IN", "CUT_START", "SEW_END", "PACK_DONE", "FRI_PASS", "SI_SUB", "GATE_IN", "CUS_DECL", "CUS_REL")
 BEHIND = ("BL_ISSUED", "DOCS_SET", "LC_PRESENT", "PAID")
@@ -166,7 +166,7 @@ def seasons(
     lead = timedelta(days=of.lead_days + 20)
     now = order.placed_at + draw(st.integers(0, int(lead.total_seconds()))) * timedelta(seconds=1)
     entries = draw(st.lists(entries_of(of, order, now), max_size=most))
-    file = OrderFile(order, of, a_ladder(), calendars)
+    file = OrderFile(order, of, a_policy(), calendars)
     return Season(file, now).with_entries(*numbered([*entries, *draw(holds(order, now))]))
 
 

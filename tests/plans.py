@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from models.changes import Amendment, Booking, Cancellation, Contact, CreditAdvised, Hold
+from models.book.changes import Amendment, Booking, Cancellation, Contact, CreditAdvised, Hold
+from models.book.entry import Entry
+from models.book.order import OrderKind
+from models.book.order_file import OrderFile
+from models.book.report import Outcome, Promise
 from models.codes import LOADED
-from models.credit import Credit
-from models.entry import Entry
-from models.milestone import Milestone, Rounds, Stage, Takes
-from models.order import OrderKind
-from models.order_file import OrderFile
-from models.report import Outcome, Promise
-from models.template import Template
+from models.terms.credit import Credit
+from models.terms.milestone import Milestone, Rounds, Stage, Takes
+from models.terms.template import Template
 from tests.factories import a_calendar, a_milestone, a_name, a_report, a_template, an_order, an_order_file, china
 
 NOW = china(9, month=12)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from models.accept import check_entry
+from models.accepting.accept import check_entry
+from models.book.entry import Entry
+from models.book.order_file import OrderFile
 from models.decide import Tell, decide, next_wake_up, taken
-from models.entry import Entry
 from models.errors import GendanError
-from models.order_file import OrderFile
-from models.season import Said, Timeline, play
+from models.seasons.season import Said, Timeline, play
 
 Say = Callable[[OrderFile, datetime], Entry | None]
 """What somebody says of an order at a moment; `None` where there is nothing to say."""
@@ -47,7 +47,7 @@ def live(
             file = _record(file, waiting.pop(0)[1], now)
         steps = decide(file, now)
         said += [Said(now, file.order.order_no, step) for step in steps if isinstance(step, Tell)]
-        file = taken(file, steps)
+        file = taken(file, steps, now)
         wake_up = next_wake_up(file, now) if every is None else now + every
         now = min([at for at in (wake_up, waiting[0][0] if waiting else None) if at is not None], default=None)
     return file, said

@@ -14,6 +14,7 @@ from gendan.cli import (  # noqa: F401 - they add their commands
     messages,
     migrating,
     orders,
+    people,
     plan,
     processes,
     prospects,

@@ -27,19 +27,19 @@ from gendan.replay import write_channels
 from gendan.supervisor import Running, Supervisor
 from gendan.whole import whole_gendan
 from models import tables
-from models.entry import Entry
-from models.ladder import Ladder
-from models.milestone import Milestone
-from models.order_file import OrderFile
-from models.report import Report
-from models.template import Template
+from models.book.entry import Entry
+from models.book.order_file import OrderFile
+from models.book.report import Report
+from models.terms.milestone import Milestone
+from models.terms.policy import Policy
+from models.terms.template import Template
 from tasks.database import transaction
 from tasks.logbook import record_entry
+from tasks.notices import list_notices
 from tasks.orders import open_file, register
-from tasks.outbox import list_messages
 from tasks.settings import Settings, settings
 from tasks.virtual import Sleepers
-from tests.factories import CUSTOMS, CUTTING, DEPARTURE, FABRIC, SEWING, a_ladder, a_template, an_order, china
+from tests.factories import CUSTOMS, CUTTING, DEPARTURE, FABRIC, SEWING, a_policy, a_template, an_order, china
 
 PATIENCE = 120.0
 """Seconds after which what does not happen is given up; the worker may be starting again."""
@@ -245,7 +245,7 @@ class Following:
 
     async def bars(self) -> dict[str, TaskRun]:
         """Return the bars of its milestones by their codes; a milestone with two bars fails."""
-        runs = [run for run in await self.task_runs() if not run.task_key.startswith("send")]
+        runs = [run for run in await self.task_runs() if not run.task_key.startswith("raise")]
         codes = [run.name.split(" ", 1)[0] for run in runs]
         assert len(set(codes)) == len(codes), f"a milestone has two bars: {codes}"
         return dict(zip(codes, runs, strict=True))
@@ -262,9 +262,22 @@ class Following:
             artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
         )
 
-    async def messages(self) -> list[Row[Any]]:
+    async def notices(self) -> list[Row[Any]]:
         """Return what was said about it, in the order in which it was said."""
-        return list(reversed(await list_messages(order_no=self.order_no)))
+        return await list_notices(self.order_no)
+
+    async def messages(self) -> list[Row[Any]]:
+        """Return what went out about it, once the post has made a message of every notice and delivered it."""
+
+        made = select(tables.messages).where(tables.messages.c.order_no == self.order_no)
+
+        async def all_delivered() -> tuple[list[Row[Any]]] | None:
+            waiting = [notice for notice in await self.notices() if notice.holds and not notice.told]
+            async with transaction() as connection:
+                messages = list(await connection.execute(made.order_by(tables.messages.c.id)))
+            return None if waiting or any(message.delivered_at is None for message in messages) else (messages,)
+
+        return (await eventually(all_delivered))[0]
 
     async def inputs(self) -> dict[str, str]:
         """Return what is kept of its Resume form: the form, and an answer that was not read yet."""
@@ -280,11 +293,11 @@ class Follow:
         self.client = client
 
     async def register(
-        self, template: Template | None = None, *, ladder: Ladder | None = None, clock: datetime | None, **changes: Any
+        self, template: Template | None = None, *, policy: Policy | None = None, clock: datetime | None, **changes: Any
     ) -> Following:
         """Take an order in; with a virtual clock it sleeps until somebody moves that."""
         order = an_order(**({"order_no": f"T-{next(_numbers):04d}"} | changes))
-        await register(order, template or at_the_office(), ladder or a_ladder(), clock=clock, wake=clock is None)
+        await register(order, template or at_the_office(), policy or a_policy(), clock=clock, wake=clock is None)
         return Following(order.order_no, self.client)
 
     async def __call__(self, template: Template | None = None, *reports: Report, **changes: Any) -> Following:

@@ -86,7 +86,7 @@ async def test_wake_ups_without_news_leave_nothing_behind(follow: Follow, gendan
     assert [run.id for run in await order.task_runs()] == rows
     assert [artifact.id for artifact in await order.sheets()] == [sheet]
     assert len(await order.inputs()) == 1
-    assert await order.messages() == []
+    assert await order.notices() == []
     await asyncio.sleep(SETTLE)
     log = AccessLog(gendan)
     await order.advance(china(1, 11, month=10))

@@ -17,10 +17,10 @@ from sqlalchemy import func, select
 
 from gendan.supervisor import Running as House
 from models import tables
-from models.changes import Contact, Followed, Hold, Lost, QuotationValid, Resume, Won
-from models.milestone import Milestone
-from models.order import OrderKind
-from models.template import Template
+from models.book.changes import Contact, Followed, Hold, Lost, QuotationValid, Resume, Won
+from models.book.order import OrderKind
+from models.terms.milestone import Milestone
+from models.terms.template import Template
 from tasks.clock import now
 from tasks.database import transaction
 from tasks.logbook import record_entry
@@ -62,7 +62,7 @@ async def until(prospect: Following, moment: datetime) -> None:
 
 
 async def told(prospect: Following) -> list[tuple[str, str, str, datetime]]:
-    return [(m.milestone, m.rung, m.recipient, m.claimed_at) for m in await prospect.messages()]
+    return [(m.milestone, m.rung, m.role, m.raised_at) for m in await prospect.notices()]
 
 
 async def deployment_of(prospect: Following) -> str:
@@ -154,7 +154,7 @@ async def test_a_prospect_on_hold_says_nothing_until_he_goes_on(follow: Follow) 
     assert await told(prospect) == [("NEXT_CONTACT", "NOTE", "MER", china(20, month=10))]
 
 
-async def test_a_contract_without_an_order_is_asked_about_up_the_ladder(follow: Follow) -> None:
+async def test_a_contract_without_an_order_is_asked_about_up_the_policy(follow: Follow) -> None:
     prospect = await a_prospect(follow)
     await prospect.advance(china(23), a_report("CONTRACT", china(23)))
     assert (await prospect.state()).type is PAUSED
@@ -225,7 +225,7 @@ async def test_a_contract_that_was_asked_about_ends_when_its_order_is_named(foll
 
     assert (await prospect.ended()).type is COMPLETED
     assert (await Following(order_of(prospect), prospect.client).file()).order.placed_at == china(23)
-    assert len(await prospect.messages()) == 1
+    assert len(await prospect.notices()) == 1
 
 
 async def test_the_order_is_registered_once_though_the_wake_up_is_cut_off_after_it(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import gendan
-from models.result import Result, differences
+from models.seasons.result import Result, differences
 from tests.flows.house import clean_environment
 
 SAMPLES = Path(gendan.__file__).parent / "samples"

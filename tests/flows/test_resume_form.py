@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import SetStateStatus
 
-from models.report import Promise, Report
+from models.book.report import Acknowledgement, NotMine, Problem, Promise, Report
+from models.escalation.owner import owner_of
 from tasks.database import transaction
 from tasks.logbook import append_reports
 from tests.factories import CUTTING, DEPARTURE, FABRIC, SEWING, a_milestone, a_report, china
-from tests.flows.house import Follow, Following, at_the_office
+from tests.flows.house import Follow, Following, at_the_office, two_steps
 
 TRIMS = a_milestone("TRIM_IN", offset=-41)
 
@@ -44,7 +45,9 @@ async def test_the_form_offers_what_is_open_and_nothing_else(follow: Follow) -> 
     await order.advance(china(5), a_report("FAB_IN", china(5)))
     form = await form_of(order)
     assert choices(form) == ["TRIM_IN Trim_in"]
-    assert set(form["properties"]) == {"milestone", "happened_at", "promised", "quantity", "note"}
+    assert set(form["properties"]) == {
+        "milestone", "answer", "happened_at", "promised", "to", "quantity", "note", "by",
+    }  # fmt: skip
     assert form["properties"]["happened_at"]["format"] == "date-time"
     assert not form.get("required"), "a wake-up of ours resumes with an empty form"
 
@@ -94,6 +97,48 @@ async def test_an_answer_with_a_new_date_is_a_promise_and_stops_the_chasing(foll
 
 
 FAB = "FAB_IN Bulk fabric in-house"
+
+
+async def test_who_is_asked_takes_it_on_names_a_problem_or_says_that_it_is_not_his(follow: Follow) -> None:
+    order = await follow()
+    await order.climb()
+    form = await form_of(order)
+    assert form["properties"]["answer"]["enum"] == ["it happened, or a new date", "taken on", "problem", "not mine"]
+    assert "QC Quality control" in form["properties"]["to"]["enum"]
+    assert not [role for role in form["properties"]["to"]["enum"] if role.startswith("BUYER")]
+
+    await order.answer(milestone=FAB, answer="taken on", by="Li Wei", note="calling the mill")
+    await order.answer(milestone=FAB, answer="problem", note="off shade", by="Li Wei")
+    await order.answer(milestone=FAB, answer="not mine", to="QC Quality control")
+    await order.answer(milestone=FAB, answer="not mine", by="Zhang")
+
+    file = await order.file()
+    taken_on, problem, handed_on, given_back = file.entries
+    assert isinstance(taken_on, Acknowledgement)
+    assert (taken_on.milestone, taken_on.by, taken_on.note) == ("FAB_IN", "Li Wei", "calling the mill")
+    assert isinstance(problem, Problem)
+    assert (problem.milestone, problem.by, problem.note) == ("FAB_IN", "Li Wei", "off shade")
+    assert isinstance(handed_on, NotMine)
+    assert (handed_on.milestone, handed_on.by, handed_on.to) == ("FAB_IN", "Prefect form", "QC")
+    assert isinstance(given_back, NotMine)
+    assert (given_back.by, given_back.to) == ("Zhang", "")
+    assert owner_of(file, file.entries, "FAB_IN") == "MER"
+
+
+async def test_the_decision_about_a_hard_date_that_breaks_may_be_taken_on(follow: Follow) -> None:
+    order = await follow(two_steps(), ship_by=date(2026, 12, 31))
+    assert choices(await form_of(order)) == [FAB]
+
+    await order.advance(china(4, month=1, year=2027))
+    window = choices(await form_of(order))[-1]
+    assert window.startswith("SHIP_WINDOW ")
+    await order.answer(milestone=window, answer="taken on", by="Chen, GM")
+
+    (decision,) = (await order.file()).entries
+    assert isinstance(decision, Acknowledgement)
+    assert (decision.milestone, decision.by) == ("SHIP_WINDOW", "Chen, GM")
+
+
 HAPPENED = "2026-11-18T15:30:00+08:00"
 USELESS: dict[str, tuple[dict[str, Any], str]] = {
     "only a note": ({"note": "on its way"}, "choose the milestone"),
@@ -105,6 +150,13 @@ USELESS: dict[str, tuple[dict[str, Any], str]] = {
     "before the order": ({"milestone": FAB, "happened_at": "2026-09-01T00:00:00+08:00"}, "before the order was placed"),
     "nothing of it": ({"milestone": FAB, "happened_at": HAPPENED, "quantity": 0}, "more than 0"),
     "less than nothing": ({"milestone": FAB, "happened_at": HAPPENED, "quantity": -5}, "more than 0"),
+    "a problem that nobody names": ({"milestone": FAB, "answer": "problem", "note": " "}, "what the problem is"),
+    "taken on, with a date": ({"milestone": FAB, "answer": "taken on", "happened_at": HAPPENED}, "not both"),
+    "another role for what happened": ({"milestone": FAB, "to": "QC Quality control"}, "answer 'not mine'"),
+    "whose it is already": (
+        {"milestone": FAB, "answer": "not mine", "to": "PUR Purchasing"},
+        "PUR is accountable for FAB_IN already",
+    ),
     "no timestamp": ({"milestone": FAB, "happened_at": "last Tuesday"}, "is no date"),
     "no zone": ({"milestone": FAB, "happened_at": "2026-11-18T15:30:00"}, "without a zone"),
     "the year 9999": ({"milestone": FAB, "promised": "9999-12-31T00:00:00Z"}, "outside the years"),
@@ -144,6 +196,7 @@ async def test_a_useless_answer_puts_the_order_back_to_waiting_and_says_why_and_
     [
         ({"milestone": "DEPARTED Vessel departed", "happened_at": HAPPENED}, "is not one of"),  # not open
         ({"milestone": FAB, "happened_at": HAPPENED, "quantity": "many"}, "is not"),  # not a number
+        ({"milestone": FAB, "answer": "not mine", "to": "BUYER Buyer"}, "is not one of"),  # no role of ours
     ],
 )
 async def test_what_the_form_cannot_hold_is_refused_by_prefect_and_wakes_nobody(
@@ -167,7 +220,7 @@ async def test_a_promise_for_what_was_reported_meanwhile_is_refused(follow: Foll
 
     state = await order.state()
     assert (state.type, state.name) == (StateType.PAUSED, "Awaiting cutting started")
-    assert "does not wait for FAB_IN now; it waits for CUT_START" in (state.message or "")
+    assert "does not wait for FAB_IN now; it waits for CUT_START. FAB_IN is done since" in (state.message or "")
     assert [entry.kind for entry in (await order.file()).entries] == ["report"]
 
 

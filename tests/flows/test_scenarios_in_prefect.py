@@ -9,11 +9,11 @@ from datetime import datetime
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from models.entry import Entry
-from models.ladder import Ladder
-from models.order import Order
-from models.order_file import OrderFile
-from models.template import Template
+from models.book.entry import Entry
+from models.book.order import Order
+from models.book.order_file import OrderFile
+from models.terms.policy import Policy
+from models.terms.template import Template
 from tasks.orders import register
 from tests.flows.house import Follow, Following
 from tests.scenarios import production, shipping
@@ -31,9 +31,9 @@ class InPrefect(Stage):
         self._follow = follow
         self.order_no = f"S-{next(_numbers):03d}"
 
-    async def begin(self, order: Order, template: Template, ladder: Ladder) -> None:
+    async def begin(self, order: Order, template: Template, policy: Policy) -> None:
         """Take the order in, and let it wait."""
-        await register(order, template, ladder, clock=self.now, wake=False)
+        await register(order, template, policy, clock=self.now, wake=False)
         self._following = Following(order.order_no, self._follow.client)
         await self._following.advance(self.now)
 
@@ -57,8 +57,8 @@ class InPrefect(Stage):
         """Return every message, with the instant on the order's clock at which it was claimed."""
         zone = self.now.tzinfo
         return [
-            Line(row.claimed_at.astimezone(zone), row.milestone, row.rung, row.recipient)
-            for row in await self._following.messages()
+            Line(row.raised_at.astimezone(zone), row.milestone, row.rung, row.role)
+            for row in await self._following.notices()
         ]
 
     async def lots(self) -> list[Stage]:

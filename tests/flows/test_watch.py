@@ -17,11 +17,12 @@ from sqlalchemy import delete, event, insert, select, update
 
 from gendan.supervisor import Running as House
 from models import tables
-from models.changes import Followed
+from models.book.changes import Followed
 from tasks.clock import now
 from tasks.database import engine, transaction
+from tasks.deliveries import deliver_waiting
+from tasks.dispatch import dispatch
 from tasks.logbook import record_report
-from tasks.outbox import deliver_waiting
 from tasks.waking import wake_due
 from tasks.watching import mend_ended, mend_missing, mend_stuck
 from tests.factories import a_report, china
@@ -73,9 +74,9 @@ async def test_cancelling_a_run_leaves_its_order_and_somebody_is_told_once(
     assert row.next_wake_up is None
     entries = (await order.file()).entries
     assert [entry.kind for entry in entries] == ["unfollowed"]
+    (notice,) = await order.notices()
+    assert (notice.rung, notice.role) == ("NOTE", "MER")
     (message,) = await order.messages()
-    assert (message.rung, message.recipient) == ("NOTE", "MER")
-    assert message.delivered_at is not None
     assert message.subject in outbox_of(gendan)
 
 
@@ -209,28 +210,25 @@ async def test_a_report_wakes_an_order_whose_run_failed(follow: Follow, client: 
     assert (await order.state()).name == "Awaiting cutting started"
 
 
-async def test_what_was_claimed_and_never_delivered_is_delivered(
-    follow: Follow, client: PrefectClient, gendan: House
-) -> None:
+async def test_what_was_made_and_never_delivered_is_delivered_once(follow: Follow, gendan: House) -> None:
     order = await follow()
     async with transaction() as connection:
         await connection.execute(
             insert(tables.messages).values(
+                kind="direct",
+                person="MER",
+                tags=["MER"],
                 order_no=order.order_no,
-                milestone="FAB_IN",
-                rung="L1",
-                due=china(20),
-                recipient="MER",
-                claimed_at=china(23),
+                made_at=now(),
                 subject=f"left behind {order.order_no}",
                 body="by a worker that was killed",
-                next_attempt_at=now() - timedelta(seconds=1),
             )
         )
 
-    assert await deliver_waiting(50) == (1, 0)
+    await deliver_waiting(50)
+    (message,) = await order.messages()
     assert await deliver_waiting(50) == (0, 0)
-    assert outbox_of(gendan).count(f"left behind {order.order_no}") == 1
+    assert outbox_of(gendan).count(message.subject) == 1
 
 
 async def test_a_round_of_the_watch_does_all_of_it_through_its_deployment(
@@ -299,7 +297,7 @@ async def many_orders(gendan: House, like: Following, count: int) -> AsyncIterat
             await prefect.execute("DELETE FROM flow_run WHERE id = ANY(%s)", [list(added.values())])
 
 
-async def test_a_watch_with_nothing_to_do_asks_five_questions_and_reads_no_order(
+async def test_a_watch_with_nothing_to_do_asks_seven_questions_and_reads_no_order(
     follow: Follow, client: PrefectClient, gendan: House
 ) -> None:
     order = await follow.real()
@@ -316,14 +314,17 @@ async def test_a_watch_with_nothing_to_do_asks_five_questions_and_reads_no_order
                 await mend_ended(client),
                 await mend_missing(client),
                 await wake_due(client, "watch"),
+                (await dispatch()).messages,
                 *await deliver_waiting(50),
             ]
         finally:
             event.remove(engine().sync_engine, "before_cursor_execute", hear)
 
-    assert done == [0] * 6
-    assert 1 <= len(asked) <= 5, asked
-    assert not [statement for statement in asked if "FROM orders" in statement or "FROM entries" in statement]
+    assert done == [0] * 7
+    assert 1 <= len(asked) <= 7, asked
+    # The post asks for notices, each with its order's merchandiser: there are none.
+    others = [statement for statement in asked if "FROM notices" not in statement]
+    assert not [statement for statement in others if "FROM orders" in statement or "FROM entries" in statement]
 
 
 async def test_an_order_that_has_sailed_is_left_alone(follow: Follow, client: PrefectClient) -> None:

@@ -17,10 +17,13 @@ from openpyxl import Workbook
 from sqlalchemy.engine import make_url
 
 from gendan.house import House
-from models.standing import standing
+from models.names import Language
+from models.status.standing import standing
+from notifications.facts import gather
+from notifications.messages import compose
 from tasks import database
 from tasks.clock import now
-from tasks.outbox import claim, list_messages
+from tasks.library import library
 from tasks.schema import migrate
 from tests.books import a_real_order, at, contents, days_ago, place, to_be_said
 from tests.files import written
@@ -418,9 +421,7 @@ def test_a_long_note_is_kept_whole_and_cut_in_messages(order: str) -> None:
     async def say() -> str:
         try:
             file, moment, tells = await to_be_said(order)
-            await claim(file, standing(file, moment), tells[0])
-            (row,) = await list_messages()
-            return str(row.body)
+            return compose(gather(file, standing(file, moment), tells[0], library().parties), [Language.EN]).body
         finally:
             await database.close()
 
@@ -438,7 +439,7 @@ TEMPLATE = """\
 code: MINE
 name: {{en: Mine, zh_hans: 我的, zh_hant: 我的}}
 calendar: cn-office
-ladder: standard
+policy: standard
 departure: DEPARTED
 follow_to: DEPARTED
 milestones:

@@ -17,9 +17,9 @@ import pytest
 from openpyxl import Workbook
 from sqlalchemy import event
 
+from models.calendars.holiday_list import HolidayList
 from models.errors import GendanError, ImportRefused, LibraryError, Refused
-from models.holiday_list import HolidayList
-from models.sheet import sheet_of
+from models.planning.sheet import sheet_of
 from tasks import database
 from tasks.calendar_lists import Kept, calendars_in_force, keep_lists, loaded_lists, read_lists
 from tasks.database import transaction

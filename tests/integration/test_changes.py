@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import pytest
 
 from flows.report_milestone import report_milestone
-from models.changes import Lot, Split
+from models.book.changes import Lot, Split
+from models.book.order import OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Outcome, Promise, Report, Withdrawal
 from models.errors import DuplicateOrder, GendanError, NoTemplateFits, Refused
-from models.milestone import Rounds, Takes
 from models.names import Language
-from models.order import OrderState
-from models.order_file import OrderFile
-from models.report import Outcome, Promise, Report, Withdrawal
-from models.standing import standing
+from models.status.standing import standing
+from models.terms.milestone import Rounds, Takes
 from tasks import database
 from tasks.answers import entry_from, form_schema
 from tasks.clock import now
@@ -443,7 +443,7 @@ def test_a_split_is_recorded_and_its_lots_are_followed_as_orders_of_their_own(or
         (NUMBER, 3000, ETD),
         (NUMBER, 600, date.fromisoformat(later(40))),
     ]
-    assert (first.template, first.ladder) == (opened().template, opened().ladder)
+    assert (first.template, first.policy) == (opened().template, opened().policy)
     assert second.template.code == "EAD"
     assert [(e.kind, e.recorded_at) for e in first.entries] == [
         (e.kind, e.recorded_at) for e in opened().entries if e.kind == "report"

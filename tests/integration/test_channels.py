@@ -3,71 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from models.errors import ChannelFailed, NoChannel
+from notifications.answer import Outcome
 from notifications.channels import Channels
-from notifications.messages import Message
+from notifications.message import Message
 from notifications.outbox_channel import LOG
+from notifications.overflow import Unit
+from tests.receivers import HttpReceiver, Reply
 
 HELLO = Message("【催單 L1】SO-26-0417", "步驟: FAB_IN 面料到廠\nDue: Fri 20 Nov 2026")
 SECRET = "s3cr3tMARK"
 
 
-class Receiver:
-    """An HTTP server that keeps what it is sent, and answers with `status` after `delay` seconds."""
-
-    def __init__(self) -> None:
-        self.status, self.delay = 200, 0.0
-        self.received: list[tuple[str, dict[str, Any]]] = []
-        self.at_a_time = self.most_at_a_time = 0
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                receiver.at_a_time += 1
-                receiver.most_at_a_time = max(receiver.most_at_a_time, receiver.at_a_time)
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.received.append((self.path, body))
-                receiver.leave.wait(receiver.delay)
-                receiver.at_a_time -= 1
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Keep quiet."""
-
-        self.leave = threading.Event()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.leave.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    server = Receiver()
+def receiver() -> Iterator[HttpReceiver]:
+    server = HttpReceiver()
     yield server
-    server.close()
+    server.down()
 
 
 @pytest.fixture
@@ -87,15 +49,15 @@ def send(to: Channels, *tags: str, message: Message = HELLO, seconds: float = 20
 # --- delivery
 
 
-def test_a_message_arrives_as_it_was_written(receiver: Receiver, file: Path) -> None:
+def test_a_message_arrives_as_it_was_written(receiver: HttpReceiver, file: Path) -> None:
     send(channels(file, f"urls:\n  - json://{receiver.address}/hook: {{tag: mer}}\n"), "MER")
 
-    [(path, body)] = receiver.received
-    assert path == "/hook"
-    assert (body["title"], body["message"]) == (HELLO.subject, HELLO.body)
+    [request] = receiver.requests
+    assert request.path == "/hook"
+    assert (request.json["title"], request.json["message"]) == (HELLO.subject, HELLO.body)
 
 
-def test_the_person_is_told_and_not_the_role(receiver: Receiver, file: Path) -> None:
+def test_the_person_is_told_and_not_the_role(receiver: HttpReceiver, file: Path) -> None:
     to = channels(
         file,
         f"urls:\n  - json://{receiver.address}/role: {{tag: mer}}\n  - json://{receiver.address}/li: {{tag: li}}\n",
@@ -103,25 +65,25 @@ def test_the_person_is_told_and_not_the_role(receiver: Receiver, file: Path) -> 
 
     send(to, "li", "MER")
 
-    assert [path for path, _ in receiver.received] == ["/li"]
+    assert receiver.paths == ["/li"]
 
 
-def test_the_role_is_told_where_the_person_has_no_address(receiver: Receiver, file: Path) -> None:
+def test_the_role_is_told_where_the_person_has_no_address(receiver: HttpReceiver, file: Path) -> None:
     send(channels(file, f"urls:\n  - json://{receiver.address}/role: {{tag: [mer, log]}}\n"), "wang", "MER")
 
-    assert [path for path, _ in receiver.received] == ["/role"]
+    assert receiver.paths == ["/role"]
 
 
-def test_a_person_whose_name_holds_a_role_is_not_that_role(receiver: Receiver, file: Path) -> None:
+def test_a_person_whose_name_holds_a_role_is_not_that_role(receiver: HttpReceiver, file: Path) -> None:
     to = channels(file, f"urls:\n  - json://{receiver.address}: {{tag: mer}}\n")
 
     with pytest.raises(NoChannel):
         send(to, "mer, gm")  # Apprise alone would read two tags
 
-    assert not receiver.received
+    assert not receiver.requests
 
 
-def test_every_address_of_a_tag_is_sent_to_and_so_is_always(receiver: Receiver, file: Path) -> None:
+def test_every_address_of_a_tag_is_sent_to_and_so_is_always(receiver: HttpReceiver, file: Path) -> None:
     to = channels(
         file,
         f"groups:\n  - office: [mer, gm]\nurls:\n"
@@ -133,17 +95,17 @@ def test_every_address_of_a_tag_is_sent_to_and_so_is_always(receiver: Receiver, 
 
     send(to, "office")
 
-    assert sorted(path for path, _ in receiver.received) == ["/a", "/b", "/c"]
+    assert sorted(receiver.paths) == ["/a", "/b", "/c"]
 
 
-def test_a_second_choice_is_tried_only_where_the_first_failed(receiver: Receiver, file: Path) -> None:
+def test_a_second_choice_is_tried_only_where_the_first_failed(receiver: HttpReceiver, file: Path) -> None:
     text = "urls:\n  - json://{first}/first: {{tag: '1:mer'}}\n  - json://{ours}/second: {{tag: '2:mer'}}\n"
 
     send(channels(file, text.format(first=receiver.address, ours=receiver.address)), "mer")
-    assert [path for path, _ in receiver.received] == ["/first"]
+    assert receiver.paths == ["/first"]
 
     send(channels(file, text.format(first="127.0.0.1:9", ours=receiver.address)), "mer")
-    assert [path for path, _ in receiver.received] == ["/first", "/second"]
+    assert receiver.paths == ["/first", "/second"]
 
 
 def test_a_long_message_is_split_not_cut(tmp_path: Path, file: Path) -> None:
@@ -167,23 +129,152 @@ def test_an_address_that_states_its_own_overflow_keeps_it(tmp_path: Path, file: 
     assert len(list(folder.glob("*.txt"))) == 1
 
 
-def test_messages_to_one_address_take_turns(receiver: Receiver, file: Path) -> None:
+def test_messages_to_one_address_take_turns(receiver: HttpReceiver, file: Path) -> None:
     to = channels(file, f"urls:\n  - json://{receiver.address}: {{tag: mer}}\n")
-    receiver.delay = 0.05
+    receiver.reply = Reply(delay=0.05)
 
     async def all_at_once() -> None:
         await asyncio.gather(*(to.send(HELLO, ["mer"]) for _ in range(5)))
 
     asyncio.run(all_at_once())
 
-    assert (len(receiver.received), receiver.most_at_a_time) == (5, 1)
+    assert (len(receiver.requests), receiver.most_at_a_time) == (5, 1)
+
+
+# --- who is sent to
+
+
+def test_a_route_is_a_chain_of_groups_by_priority(file: Path) -> None:
+    to = channels(
+        file,
+        "urls:\n  - json://c: {tag: '2:mer'}\n  - json://a: {tag: mer}\n  - json://b: {tag: mer}\n"
+        "  - json://d: {tag: gm}\n  - json://e: {tag: always}\n",
+    )
+
+    first, second = to.route(["li", "MER", "gm"])
+    assert (len(first), len(second)) == (2, 1)
+    assert to.route(["GM"]) != to.route(["mer"])
+    assert to.route(["nobody"]) == to.always()
+    assert [len(group) for group in to.always()] == [1]
+
+
+def test_without_any_address_there_is_no_route(file: Path) -> None:
+    to = channels(file, "urls:\n  - json://127.0.0.1: {tag: mer}\n")
+
+    assert to.always() == []
+    with pytest.raises(NoChannel, match="No channel for wang or GM"):
+        to.route(["wang", "GM"])
+
+
+def test_an_address_that_is_written_twice_is_one(receiver: HttpReceiver, file: Path) -> None:
+    to = channels(
+        file, f"urls:\n  - json://{receiver.address}: {{tag: '2:mer'}}\n  - json://{receiver.address}: {{tag: mer}}\n"
+    )
+
+    assert [len(group) for group in to.route(["mer"])] == [1]
+    send(to, "mer")
+    assert len(receiver.requests) == 1
+
+
+def test_an_address_keeps_its_name_wherever_it_stands(file: Path) -> None:
+    """What is waiting for it must find it again after a restart."""
+    one = "  - mailto://li:pw@example.com: {tag: li}\n"
+    other = "  - wecombot://key:\n    - {tag: [mer, li], overflow: split}\n    - {tag: gm}\n"
+    before = channels(file, f"urls:\n{one}{other}")
+    names = {tag: [address.id for [address] in [*before.route([tag])]] for tag in ("mer", "gm")}
+    mail = before.route(["li"])[0][0].id
+
+    after = channels(file, f"urls:\n{other}{one.replace('tag: li', 'tag: [wang, boss]')}")
+    assert {tag: [address.id for [address] in [*after.route([tag])]] for tag in ("mer", "gm")} == names
+    assert after.route(["wang"])[0][0].id == mail
+    changed = channels(file, f"urls:\n{one.replace('pw', 'other')}")
+    assert changed.route(["li"])[0][0].id != mail
+
+
+def test_the_name_of_an_address_is_the_same_in_every_process(file: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from notifications.channels import Channels\n"
+        "print(*(a.id for g in Channels.from_file(Path(sys.argv[1])).route(['li']) for a in g))"
+    )
+    to = channels(
+        file,
+        "urls:\n  - 'mailto://u:pw@example.com?to=a@example.com,b@example.com&cc=c@example.com,d@example.com':\n"
+        "      {tag: li, format: html, rto: 5}\n",
+    )
+    ours = [address.id for address in to.route(["li"])[0]]
+    assert len(set(ours)) == 2
+
+    for seed in ("1", "2"):
+        env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONHASHSEED": seed}
+        told = subprocess.run([sys.executable, "-c", script, file], env=env, check=True, capture_output=True, text=True)
+        assert told.stdout.split() == ours
+
+
+def test_an_address_says_what_it_takes_and_not_what_it_is(file: Path) -> None:
+    to = channels(
+        file,
+        f"urls:\n  - wecombot://{SECRET}: {{tag: a}}\n  - dingtalk://{SECRET}: {{tag: b}}\n"
+        f"  - feishu://{SECRET}: {{tag: c}}\n  - mailto://u:{SECRET}@example.com: {{tag: d}}\n"
+        f"  - tgram://123456789:{SECRET}_abcdefghijklmnopqrstuvwx/1/: {{tag: e}}\n"
+        f"  - workflows://example.com/{SECRET}/{SECRET}: {{tag: f}}\n"
+        f"  - slack://T1JJ3T3L2/A1BRTD4JD/{SECRET}0000000000000/?blocks=yes: {{tag: g}}\n",
+    )
+
+    assert to.check() == []
+    addresses = [to.route([tag])[0][0] for tag in "abcdefg"]
+    assert [(each.schema, each.per_minute, each.limit, each.unit) for each in addresses] == [
+        ("wecombot", 20, 2048, Unit.BYTES),
+        ("dingtalk", 20, 6600, Unit.BYTES),
+        ("feishu", 20, 6600, Unit.BYTES),
+        ("mailto", None, None, Unit.CHARACTERS),
+        ("tgram", None, 4096, Unit.TELEGRAM),
+        ("workflows", None, 1000, Unit.CARD),
+        ("slack", None, 3000, Unit.CHARACTERS),
+    ]
+    assert SECRET not in repr(addresses)
+
+
+def test_an_address_as_the_service_shows_it_is_known_for_what_it_is(file: Path) -> None:
+    to = channels(
+        file,
+        f"urls:\n  - https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key={SECRET}: {{tag: a}}\n"
+        f"  - https://open.larksuite.com/open-apis/bot/v2/hook/{SECRET}: {{tag: b}}\n",
+    )
+
+    assert to.check() == []
+    assert [to.route([tag])[0][0].schema for tag in "ab"] == ["wecombot", "lark"]
+
+
+def test_an_address_that_is_gone_says_what_to_do(file: Path) -> None:
+    to = channels(file, "urls:\n  - json://127.0.0.1:9: {tag: mer}\n")
+    [[address]] = to.route(["mer"])
+    answer = asyncio.run(channels(file, "urls: []\n").post(address.id, HELLO, skip=1))
+
+    assert (answer.outcome, answer.parts) == (Outcome.REFUSED, 1)
+    assert answer.why == "this address is no longer in channels.yaml: write it there again, or discard the message"
+
+
+def test_an_address_that_apprise_would_forgive_or_repeat_is_told_and_tried_once(
+    receiver: HttpReceiver, file: Path
+) -> None:
+    receiver.reply = Reply(500)
+
+    with pytest.raises(ChannelFailed, match="answered HTTP 500"):
+        send(channels(file, f"urls:\n  - json://{receiver.address}?optional=yes&retry=3: {{tag: mer}}\n"), "mer")
+    assert len(receiver.requests) == 1
+
+
+def test_who_hears_everything_hears_nothing_twice(receiver: HttpReceiver, file: Path) -> None:
+    send(channels(file, f"urls:\n  - json://{receiver.address}: {{tag: [mer, always]}}\n"), "mer")
+
+    assert len(receiver.requests) == 1
 
 
 # --- what does not arrive
 
 
-def test_a_refusal_names_the_tag_the_schema_and_the_status(receiver: Receiver, file: Path) -> None:
-    receiver.status = 403
+def test_a_refusal_names_the_tag_the_schema_and_the_status(receiver: HttpReceiver, file: Path) -> None:
+    receiver.reply = Reply(403)
 
     with pytest.raises(ChannelFailed) as failure:
         send(channels(file, f"urls:\n  - json://{receiver.address}: {{tag: mer}}\n"), "mer")
@@ -193,22 +284,22 @@ def test_a_refusal_names_the_tag_the_schema_and_the_status(receiver: Receiver, f
 
 
 def test_an_address_where_nobody_listens_is_a_failure(file: Path) -> None:
-    with pytest.raises(ChannelFailed, match="json:// did not take it"):
+    with pytest.raises(ChannelFailed, match="json:// could not be reached"):
         send(channels(file, "urls:\n  - json://127.0.0.1:9: {tag: mer}\n"), "mer")
 
 
-def test_one_address_of_two_that_fails_is_a_failure_that_counts_the_other(receiver: Receiver, file: Path) -> None:
+def test_one_address_of_two_that_fails_is_a_failure_that_counts_the_other(receiver: HttpReceiver, file: Path) -> None:
     to = channels(file, f"urls:\n  - json://{receiver.address}: {{tag: mer}}\n  - json://127.0.0.1:9: {{tag: mer}}\n")
 
     with pytest.raises(ChannelFailed) as failure:
         send(to, "mer")
 
-    assert (len(failure.value.failed), failure.value.delivered, len(receiver.received)) == (1, 1, 1)
+    assert (len(failure.value.failed), failure.value.delivered, len(receiver.requests)) == (1, 1, 1)
 
 
-def test_a_hanging_address_holds_nobody_up(receiver: Receiver, file: Path) -> None:
+def test_a_hanging_address_holds_nobody_up(receiver: HttpReceiver, file: Path) -> None:
     to = channels(file, f"urls:\n  - json://{receiver.address}: {{tag: mer}}\n")
-    receiver.delay = 30
+    receiver.reply = Reply(delay=30)
     began = time.monotonic()
 
     with pytest.raises(ChannelFailed, match=r"json:// gave no answer within 0\.3 s"):
@@ -216,10 +307,10 @@ def test_a_hanging_address_holds_nobody_up(receiver: Receiver, file: Path) -> No
     assert time.monotonic() - began < 2
 
     # The next message does not wait for the one that hangs.
-    receiver.delay, began = 0, time.monotonic()
+    receiver.reply, began = Reply(), time.monotonic()
     send(to, "mer", seconds=2)
     assert time.monotonic() - began < 2
-    assert len(receiver.received) == 2
+    assert len(receiver.requests) == 2
 
 
 def test_a_tag_without_an_address_says_where_to_write_one(file: Path) -> None:
@@ -293,15 +384,15 @@ def test_what_cannot_be_read_is_told_by_its_place_and_never_quoted(
     assert SECRET.lower() not in (problems[0] + caplog.text).lower()
 
 
-def test_one_wrong_address_does_not_silence_the_others(receiver: Receiver, file: Path) -> None:
+def test_one_wrong_address_does_not_silence_the_others(receiver: HttpReceiver, file: Path) -> None:
     to = channels(file, f"urls:\n  - nosuch://x: {{tag: mer}}\n  - json://{receiver.address}: {{tag: mer}}\n")
 
     send(to, "mer")
 
-    assert (len(to.check()), len(receiver.received)) == (1, 1)
+    assert (len(to.check()), len(receiver.requests)) == (1, 1)
 
 
-def test_included_files_are_read_too_and_each_once(receiver: Receiver, file: Path) -> None:
+def test_included_files_are_read_too_and_each_once(receiver: HttpReceiver, file: Path) -> None:
     (file.parent / "more.yaml").write_text(
         f"include: {file.name}\nurls:\n  - json://{receiver.address}: {{tag: gm}}\n", "utf-8"
     )
@@ -309,7 +400,7 @@ def test_included_files_are_read_too_and_each_once(receiver: Receiver, file: Pat
 
     assert (to.tags, to.check()) == (frozenset({"mer", "gm"}), [])
     send(to, "gm")
-    assert len(receiver.received) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(file: Path) -> None:
@@ -335,12 +426,12 @@ def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(file: Path) ->
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("listening", [True, False])
 def test_no_secret_is_ever_logged_or_told(
-    address: str, status: int, listening: bool, receiver: Receiver, file: Path, caplog: pytest.LogCaptureFixture
+    address: str, status: int, listening: bool, receiver: HttpReceiver, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
     for name in ("apprise", "urllib3", "urllib3.connectionpool"):
         caplog.set_level(0, logger=name)
-    receiver.status = status
+    receiver.reply = Reply(status)
     url = address.format(secret=SECRET, receiver=receiver.address if listening else "127.0.0.1:9")
     to = channels(file, f"urls:\n  - '{url}': {{tag: mer}}\n")
 
@@ -354,7 +445,9 @@ def test_no_secret_is_ever_logged_or_told(
     assert SECRET not in error + caplog.text + repr(to) + repr(vars(to)) + str(to.check())
 
 
-def test_other_requests_are_logged_as_ever(receiver: Receiver, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_requests_are_logged_as_ever(
+    receiver: HttpReceiver, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     channels(file, "urls: []\n")
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("urllib3.connectionpool").debug("somebody else's request")

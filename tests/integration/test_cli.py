@@ -19,8 +19,6 @@ import gendan as package
 from gendan import __version__
 from gendan.cli.app import app
 from tasks import database
-from tasks.orders import open_file
-from tasks.outbox import deliver_waiting
 from tests.books import a_real_order, at, contents, days_ago, place
 from tests.files import written
 from tests.terminal import done, gendan
@@ -302,35 +300,6 @@ def test_who_speaks_is_the_user_of_this_machine_unless_told(order: str, monkeypa
     done("resume", order, "--by", "mei.lin")
 
     assert [entry["by"] for entry in log(order)] == ["wang.jun", "mei.lin"]
-
-
-# --- messages ---
-
-
-def test_messages_are_listed_with_what_could_not_be_sent(order: str) -> None:
-    from models.standing import standing
-    from tasks.outbox import claim
-    from tests.books import to_be_said
-
-    async def say() -> None:
-        try:
-            file, moment, tells = await to_be_said(order)
-            await claim(file, standing(file, moment), tells[0])
-            assert len((await open_file(order))[0].claimed) == 1
-            await deliver_waiting(10)
-        finally:
-            await database.close()
-
-    assert done("messages", "list").split() == ["Said", "Order", "Rung", "To", "Subject", "Sent"]
-    assert json.loads(done("messages", "list", "--json")) == []
-
-    asyncio.run(say())
-
-    assert order in done("messages", "list")
-    assert "No channel for MER" in " ".join(done("messages", "list", "--failed").split())
-    (message,) = json.loads(done("messages", "list", "--waiting", "--order", order, "--json"))
-    assert (message["order_no"], message["recipient"], message["delivered_at"]) == (order, "MER", None)
-    assert json.loads(done("messages", "list", "--order", "SO-2", "--json")) == []
 
 
 # --- a past season ---

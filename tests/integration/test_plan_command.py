@@ -16,11 +16,11 @@ from rich.console import Console
 
 from gendan.cli import app as common
 from gendan.cli import columns, plan
-from models.changes import Baseline
+from models.book.changes import Baseline
+from models.book.order_file import OrderFile
 from models.names import Language
-from models.order_file import OrderFile
-from models.sheet import Sheet, SheetLine, sheet_of
-from models.state import MilestoneState
+from models.planning.sheet import Sheet, SheetLine, sheet_of
+from models.planning.state import MilestoneState
 from notifications.plan_table import MARKS
 from tasks import database
 from tasks.clock import now

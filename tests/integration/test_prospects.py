@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from models.changes import Followed, Unfollowed, Won
+from models.book.changes import Followed, Unfollowed, Won
+from models.book.order import OrderKind, OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Report
 from models.errors import DuplicateOrder, Refused
-from models.order import OrderKind, OrderState
-from models.order_file import OrderFile
 from models.prospect import won_order
-from models.report import Report
-from models.standing import standing
+from models.status.standing import standing
 from tasks import database
 from tasks.clock import now
 from tasks.follow_ups import Woken, awake_too_long, find_by_run, page_of_followed, rest, set_run, take_due, wake_up

@@ -9,23 +9,24 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, select
 from sqlalchemy.engine import make_url
 
 from models import tables
+from models.book.order import OrderState
+from models.book.order_file import OrderFile
+from models.calendars.holiday_list import HolidayList
 from models.decide import Freeze, Tell, decide, next_wake_up, taken
-from models.holiday_list import HolidayList
-from models.milestone import Takes
-from models.order import OrderState
-from models.order_file import OrderFile
-from models.standing import standing
-from models.template import Template
+from models.status.standing import standing
+from models.terms.milestone import Takes
+from models.terms.template import Template
 from tasks import database, replanning
 from tasks.baseline import keep_baseline
 from tasks.calendar_lists import Kept, keep_lists
 from tasks.database import transaction
 from tasks.follow_ups import rest, wake_up
 from tasks.library import library
+from tasks.notices import record
 from tasks.orders import open_file
 from tasks.replanning import PAGE, Replanned, replan
 from tests.books import contents, due, place, run
@@ -74,11 +75,8 @@ async def look(order_no: str) -> list[Tell]:
     for step in taking:
         if isinstance(step, Freeze):
             await keep_baseline(order_no, step.baseline)
-    async with transaction() as connection:
-        for tell in said:
-            row = {"order_no": order_no, "recipient": tell.role, "claimed_at": follow_up.now, "subject": "", "body": ""}
-            await connection.execute(insert(tables.messages).values(**row, **tell.claim._asdict()))
-    after = taken(file, taking)
+    await record(order_no, taking, follow_up.now)
+    after = taken(file, taking, follow_up.now)
     await rest(
         order_no,
         state=standing(file, follow_up.now).state,
@@ -138,8 +136,8 @@ async def test_a_stall_climbs_by_the_days_of_the_list() -> None:
 
     result = await planned_anew()
 
-    assert before == {"SO-1": china(4, 9, month=1, year=2027)}
-    assert await next_looks() == {"SO-1": china(11, 9, month=1, year=2027)}
+    assert before == {"SO-1": china(4, 8, 30, month=1, year=2027)}
+    assert await next_looks() == {"SO-1": china(11, 8, 30, month=1, year=2027)}
     assert (result.orders, result.set_anew, result.woken, await due()) == (1, 1, 0, [])
 
 
@@ -258,7 +256,7 @@ async def test_in_mid_season_nothing_is_said_twice_of_a_date_that_did_not_move()
 
     await planned_anew()
     at_once = await look("SO-1")
-    await the_clock_says(china(11, 9, month=1, year=2027))
+    await the_clock_says(china(11, 8, 30, month=1, year=2027))
     climbed = await look("SO-1")
 
     assert said == {"L1", "L2"}
@@ -273,9 +271,10 @@ async def test_of_each_date_each_rung_is_said_once_though_the_list_is_corrected_
         await planned_anew(EXTRA if day % 2 else a_list())
         await look("SO-1")
 
-    messages = tables.messages.c
+    notices = tables.notices.c
     async with transaction() as connection:
-        rows = (await connection.execute(select(messages.milestone, messages.rung, messages.due))).all()
+        said = select(notices.milestone, notices.rung, notices.due, notices.role)
+        rows = (await connection.execute(said)).all()
     assert len(rows) == len(set(rows)) >= 4
 
 
@@ -291,8 +290,8 @@ async def test_three_hundred_orders_cost_queries_by_the_page() -> None:
 
     pages = -(-300 // PAGE)
     assert (result.orders, result.set_anew) == (300, 300)
-    # Of a page: its rows, terms, log and claims, and the new looks. Once: the count, the calendars, the empty page.
-    assert len(asked) <= 6 + pages * 5
+    # Of a page: its rows, terms, log, claims, chases, and the new looks. Once: the count, the calendars, an empty page.
+    assert len(asked) <= 6 + pages * 6
 
 
 async def many(count: int) -> None:
@@ -305,7 +304,8 @@ async def many(count: int) -> None:
         count - 1,
     )
     for table, columns in (
-        ("messages", "milestone, rung, due, recipient, claimed_at, subject, body"),
+        ("notices", "milestone, rung, due, role, manner, repeat, meant_for, raised_at, holds"),
+        ("chases", "milestone, state, rung, by, why, until, at"),
         ("follow_ups", "state, next_wake_up, shown, clock, wakes"),
     ):
         rest_of_it = f"{copy}, {columns} FROM {table}, generate_series(1, %s) n"
@@ -337,7 +337,7 @@ async def test_what_a_kill_leaves_undone_is_done_by_the_same_import_again(monkey
     half = list((await next_looks()).values())
     second = await replan((await load()).before)
 
-    soon, later = china(4, 9, month=1, year=2027), china(11, 9, month=1, year=2027)
+    soon, later = china(4, 8, 30, month=1, year=2027), china(11, 8, 30, month=1, year=2027)
     assert (half.count(later), half.count(soon)) == (6, 4)
     assert (second.orders, second.set_anew) == (10, 4)
     assert set((await next_looks()).values()) == {later}

@@ -55,7 +55,7 @@ def test_what_is_in_form_already_stays_as_it_is(empty_database_url: str) -> None
     migrate(empty_database_url)
     before = form_of(empty_database_url)
 
-    assert migrate(empty_database_url) == "0002"
+    assert migrate(empty_database_url) == "0003"
 
     assert form_of(empty_database_url) == before
 
@@ -66,7 +66,7 @@ def test_two_that_start_at_once_migrate_once(empty_database_url: str) -> None:
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(migrate, [url.render_as_string(hide_password=False)] * 2))
 
-    assert sorted(found, key=str) == ["0002", None]
+    assert sorted(found, key=str) == ["0003", None]
     assert check_schema(empty_database_url) is None
 
 

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
-from models.changes import Cancellation, Followed, Hold, Reschedule, Resume
-from models.entry import Entry
+from models.book.changes import Cancellation, Followed, Hold, Reschedule, Resume
+from models.book.entry import Entry
+from models.book.order import OrderState
+from models.book.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
 from models.errors import DuplicateOrder, GendanError, Refused, UnknownMilestone, UnknownOrder
-from models.order import OrderState
-from models.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
-from models.standing import standing
+from models.status.standing import standing
 from tasks import database
 from tasks.clock import now
 from tasks.follow_ups import (
@@ -80,14 +80,14 @@ def says(kind: type[Any], **fields: Any) -> Callable[..., Entry]:
 
 async def test_an_order_that_is_taken_in_twice_is_there_once(database_url: str) -> None:
     shelf = library()
-    template, ladder = shelf.templates["EAD"], shelf.ladders["standard"]
+    template, policy = shelf.templates["EAD"], shelf.policies["standard"]
     order = a_real_order()
 
-    assert await register(order, template, ladder) is True
+    assert await register(order, template, policy) is True
     before = contents(database_url)
 
     # It is heard of a second time later; that is no change.
-    assert await register(order.model_copy(update={"came_in": now()}), template, ladder) is False
+    assert await register(order.model_copy(update={"came_in": now()}), template, policy) is False
     assert contents(database_url) == before
 
 
@@ -121,7 +121,7 @@ async def test_an_order_that_eight_bring_at_once_is_taken_in_once(database_url: 
     order = a_real_order()
 
     taken = await asyncio.gather(
-        *(register(order, shelf.templates["EAD"], shelf.ladders["standard"]) for _ in range(8))
+        *(register(order, shelf.templates["EAD"], shelf.policies["standard"]) for _ in range(8))
     )
 
     assert sorted(taken) == [False] * 7 + [True]

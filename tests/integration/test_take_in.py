@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from models.accepting.intake import ORDER_COLUMNS, ORDER_NEEDS, REPORT_COLUMNS, REPORT_NEEDS, Row, RowRefused
+from models.book.report import Report
 from models.errors import ImportRefused, LibraryError, Refused, Unavailable
-from models.intake import ORDER_COLUMNS, ORDER_NEEDS, REPORT_COLUMNS, REPORT_NEEDS, Row, RowRefused
-from models.report import Report
 from tasks import database
 from tasks.clock import now
 from tasks.intake import BATCH, Outcome, table_of, take_orders, take_reports

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from models.changes import Booking, CreditAdvised, CustomsReceipt, Lot, Split
-from models.credit import Credit
-from models.customs import CustomsState
+from models.book.changes import Booking, CreditAdvised, CustomsReceipt, Lot, Split
+from models.book.order import OrderState
 from models.lots import Shipped, delivery
-from models.order import OrderState
-from models.standing import standing
-from models.tolerance import Tolerance
+from models.status.standing import standing
+from models.terms.credit import Credit
+from models.terms.customs import CustomsState
+from models.terms.tolerance import Tolerance
 from tests.scenarios.production import BOOKED, PLAIN, PRE_PRODUCTION
-from tests.scenarios.stage import LIBRARY, Stage, on
+from tests.scenarios.stage import LIBRARY, Line, Stage, on
 
 MADE = (
     "PPS_APP",
@@ -44,7 +44,7 @@ async def customs_rejects_inspects_and_the_cargo_is_rolled(stage: Stage) -> None
     """D. Rejected five hours before the cut-off, inspected, rolled: a new voyage, steps open again, 44C evaluated."""
     await stage.order(placed_at=on(8, 1), etd=date(2026, 12, 3), without=PLAIN)
     await stage.done("ORD_RCVD", *PRE_PRODUCTION, *MADE, "BKG_REQ")
-    await stage.go_to(on(11, 24))
+    await stage.go_to(on(11, 19, 16))
     cutoffs = {"SI": on(11, 30, 12), "VGM": on(12, 1, 12), "CY": on(12, 1, 16), "CUSTOMS": on(12, 2, 17)}
     await stage.entry(
         Booking,
@@ -63,13 +63,15 @@ async def customs_rejects_inspects_and_the_cargo_is_rolled(stage: Stage) -> None
     assert (await stage.standing()).due["CUS_REL"] == on(12, 2, 17), "the cut-off takes the place of the offset"
     assert not (await stage.outlook()).slips
 
-    await stage.go_to(on(12, 2, 11))
+    await stage.go_to(on(12, 1, 17, 30))
     await _customs(stage, "L", CustomsState.LODGED)
     await stage.go_to(on(12, 2, 12))
     await _customs(stage, "E", CustomsState.REJECTED, text="net weight above gross weight")
     at = await stage.standing()
     assert "CUS_DECL" not in at.done
     assert at.round_of("CUS_DECL") == 2
+    # Declaring anew takes until after the cut-off, and the next vessel is too late for the credit: it is told.
+    assert await _said_of(stage, "LC_44C") == [Line(on(12, 2, 12), "LC_44C", "L4", "GM")]
     await stage.go_to(on(12, 2, 13))
     await _customs(stage, "L", CustomsState.LODGED)
     await stage.go_to(on(12, 2, 14))
@@ -77,8 +79,21 @@ async def customs_rejects_inspects_and_the_cargo_is_rolled(stage: Stage) -> None
     ahead = await stage.outlook()
     assert [broken.hard.code for broken in ahead.broken] == ["CUSTOMS", "LC_44C"], "first the cut-off, then the credit"
     assert ahead.sails_at.date() == date(2026, 12, 10), "the next vessel, not the next day"
+    alarm = await stage.words("LC_44C", "L4", "GM")
+    for fact in (stage.order_no, "ACME", "Sat 5 Dec", "Thu 10 Dec"):
+        assert fact in alarm, fact
 
     await stage.go_to(on(12, 4))
+    assert [line for line in await _said_of(stage, "CUS_REL") if line.rung.startswith("T-")] == [
+        Line(on(11, 30, 17), "CUS_REL", "T-48", "LOG"),
+        *(Line(on(12, 1, 17), "CUS_REL", "T-24", role) for role in ("LOG", "MER")),
+        *(Line(on(12, 2, 11), "CUS_REL", "T-6", role) for role in ("SALES", "LOG", "MER")),
+        *(Line(on(12, 2, 15), "CUS_REL", "T-2", role) for role in ("SALES", "LOG", "MER")),
+        *(Line(on(12, 2, 17), "CUS_REL", "T-0", role) for role in ("SALES", "LOG", "MER")),
+    ]
+    missed = await stage.words("CUS_REL", "T-0", "LOG")
+    for fact in ("Wed 2 Dec 17:00", "Nobody can press customs", "Thu 10 Dec"):
+        assert fact in missed, fact
     await _customs(stage, "P", CustomsState.RELEASED)
     assert "CUS_REL" in (await stage.standing()).reached
     await stage.failed("ONBOARD", "rolled: released after the cut-off")
@@ -86,6 +101,8 @@ async def customs_rejects_inspects_and_the_cargo_is_rolled(stage: Stage) -> None
     assert not {"SO_RCVD", "SI_SUB", "VGM_SUB", "CUS_DECL", "CUS_REL"} & at.done.keys()
     assert {"GATE_IN", "STUFFED"} <= at.done.keys(), "the box is in the port"
     assert "SO_RCVD" in at.open, "the next vessel is asked for"
+    for code in ("SI_SUB", "VGM_SUB"):
+        assert not [line for line in await _said_of(stage, code) if line.rung == "T-0"], "those were met in time"
 
     await stage.go_to(on(12, 4, 15))
     later = {code: instant + timedelta(days=7) for code, instant in cutoffs.items()}
@@ -98,6 +115,10 @@ async def customs_rejects_inspects_and_the_cargo_is_rolled(stage: Stage) -> None
     assert at.due["SI_SUB"] == on(12, 7, 12)
     ahead = await stage.outlook()
     assert [broken.hard.code for broken in ahead.broken] == ["LC_44C"], "only the applicant can amend the credit"
+
+
+async def _said_of(stage: Stage, code: str) -> list[Line]:
+    return [line for line in await stage.said() if line.milestone == code]
 
 
 async def _customs(stage: Stage, letter: str, state: CustomsState, text: str = "") -> None:
@@ -173,7 +194,12 @@ async def the_carrier_sails_a_day_earlier(stage: Stage) -> None:
     assert at.due["CUS_REL"] == on(12, 1, 17)
     assert all(after.late[code] <= before.late[code] for code in after.late), "everything must be done earlier"
 
+    await stage.go_to(on(11, 24, 12))
     said = len(await stage.said())
     await stage.tell(lambda file, now: Booking(recorded_at=now, etd=date(2026, 12, 2), cutoffs=earlier, source="again"))
     assert len(await stage.said()) == said, "told again, nobody hears of it again"
+    await stage.go_to(on(12, 2))
+    ticks = [(line.milestone, line.rung, line.role) for line in await stage.said() if line.rung.startswith("T-")]
+    assert len(ticks) == len(set(ticks)), "each tick once: of the new cut-offs, never of the old"
+    assert [line.at for line in await _said_of(stage, "CUS_REL") if line.rung == "T-0"] == [on(12, 1, 17)] * 3
     assert standing(await stage.file(), stage.now).due == at.due

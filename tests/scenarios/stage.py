@@ -7,18 +7,21 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from models.accept import check_entry
+from models.accepting.accept import check_entry
+from models.book.entry import Entry
+from models.book.order import Order
+from models.book.order_file import Chase, OrderFile
+from models.book.report import Outcome, Promise, Report
 from models.decide import Tell, decide, next_wake_up, taken
-from models.entry import Entry
-from models.ladder import Ladder
 from models.lots import inherited, order_of_lot
-from models.order import Order
-from models.order_file import OrderFile
-from models.outlook import Outlook, outlook
-from models.report import Outcome, Promise, Report
-from models.sheet import Sheet, sheet_at
-from models.standing import Standing, standing
-from models.template import Template
+from models.names import Language
+from models.planning.outlook import Outlook, outlook
+from models.planning.sheet import Sheet, sheet_at
+from models.status.standing import Standing, standing
+from models.terms.policy import Policy
+from models.terms.template import Template
+from notifications.facts import Facts, gather
+from notifications.messages import compose
 from tasks.library import load_library
 from tests.factories import china
 
@@ -41,7 +44,7 @@ class Stage(ABC):
     order_no = "SO-26-0417"
 
     @abstractmethod
-    async def begin(self, order: Order, template: Template, ladder: Ladder) -> None:
+    async def begin(self, order: Order, template: Template, policy: Policy) -> None:
         """Take the order in, at its `came_in`."""
 
     @abstractmethod
@@ -78,6 +81,21 @@ class Stage(ABC):
         """Return the T&A sheet as it is now."""
         return sheet_at(await self.file(), await self.standing())
 
+    async def chase(self, milestone: str) -> Chase:
+        """Return how the chase of a milestone stands."""
+        return (await self.file()).chases[milestone]
+
+    async def facts_of(self, milestone: str, rung: str, role: str) -> Facts:
+        """Return what a message says now of a notice that was raised: the last with this milestone and rung."""
+        file = await self.file()
+        claim = max((c for c in file.claimed if (c.milestone, c.rung) == (milestone, rung)), key=lambda c: c.due)
+        return gather(file, await self.standing(), Tell(claim, role), LIBRARY.parties)
+
+    async def words(self, milestone: str, rung: str, role: str, language: Language = Language.EN) -> str:
+        """Return the subject and the short form of that message in one language."""
+        message = compose(await self.facts_of(milestone, rung, role), (language,))
+        return f"{message.subject}\n{message.short}"
+
     async def order(self, template: str = "AFS", *, without: tuple[str, ...] = (), **changes: Any) -> None:
         """Take in an order of 3,600 jackets for ACME, followed by a template of the library."""
         fields: dict[str, Any] = {
@@ -89,7 +107,7 @@ class Stage(ABC):
         fields.setdefault("came_in", fields["placed_at"])
         chosen = LIBRARY.templates[template].without(without)
         self.now = fields["came_in"]
-        await self.begin(Order(**fields), chosen, LIBRARY.ladders[chosen.ladder])
+        await self.begin(Order(**fields), chosen, LIBRARY.policies[chosen.policy])
 
     async def done(self, *milestones: str, at: datetime | None = None, **changes: Any) -> None:
         """Report milestones as done at `at`: now, unless told."""
@@ -125,9 +143,9 @@ class OnPaper(Stage):
     def __init__(self) -> None:
         self._said: list[Line] = []
 
-    async def begin(self, order: Order, template: Template, ladder: Ladder) -> None:
+    async def begin(self, order: Order, template: Template, policy: Policy) -> None:
         """Take the order in."""
-        self._file = OrderFile(order, template, ladder, LIBRARY.calendars)
+        self._file = OrderFile(order, template, policy, LIBRARY.calendars)
         self._look()
 
     async def tell(self, make: Callable[[OrderFile, datetime], Entry]) -> None:
@@ -165,7 +183,7 @@ class OnPaper(Stage):
             part.now = self.now
             told = inherited(self._file, split, lot, template)
             part._file = OrderFile(
-                order_of_lot(self._file, lot, self.now), template, LIBRARY.ladders[template.ladder], LIBRARY.calendars
+                order_of_lot(self._file, lot, self.now), template, LIBRARY.policies[template.policy], LIBRARY.calendars
             ).told(*(report.model_copy(update={"seq": seq}) for seq, report in enumerate(told, start=1)))
             part._look()
             parts.append(part)
@@ -176,7 +194,7 @@ class OnPaper(Stage):
         for step in steps:
             if isinstance(step, Tell):
                 self._said.append(Line(self.now, step.claim.milestone, step.claim.rung, step.role))
-        self._file = taken(self._file, steps)
+        self._file = taken(self._file, steps, self.now)
 
 
 def on(month: int, day: int, hour: int = 10, minute: int = 0, year: int = 2026) -> datetime:
@@ -185,5 +203,5 @@ def on(month: int, day: int, hour: int = 10, minute: int = 0, year: int = 2026) 
 
 
 def morning(month: int, day: int, year: int = 2026) -> datetime:
-    """Return nine o'clock, when the office opens."""
-    return on(month, day, 9, year=year)
+    """Return half past eight, when the standard policy tells people."""
+    return on(month, day, 8, 30, year=year)

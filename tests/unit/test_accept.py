@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from models.accept import check_entry, check_report
-from models.accept_reports import beyond_rounds, needs_log
-from models.changes import Amendment, Cancellation, Contact, Followed, Hold, Lost, Reschedule, Resume, Unfollowed
-from models.entry import Entry
+from models.accepting.accept import check_entry, check_report
+from models.accepting.reports import beyond_rounds, needs_log
+from models.book.changes import Amendment, Cancellation, Contact, Followed, Hold, Lost, Reschedule, Resume, Unfollowed
+from models.book.entry import Entry
+from models.book.order import OrderKind
+from models.book.report import Acknowledgement, Classifier, Outcome, Promise, Report, Withdrawal
 from models.errors import Refused, UnknownMilestone
-from models.milestone import Rounds, Takes
-from models.order import OrderKind
-from models.report import Acknowledgement, Classifier, Outcome, Promise, Report, Withdrawal
-from models.tolerance import Tolerance
+from models.terms.milestone import Rounds, Takes
+from models.terms.tolerance import Tolerance
 from tests.factories import (
     CUTTING,
     DEPARTURE,

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from models.agreement import Agreement, agreed
-from models.changes import Amendment, Baseline, Booking, CreditAdvised, Reschedule, Retermed
-from models.credit import Credit
+from models.book.agreement import Agreement, agreed
+from models.book.changes import Amendment, Baseline, Booking, CreditAdvised, Reschedule, Retermed
+from models.book.entry import Entry
+from models.book.order import Etd
+from models.book.order_file import OrderFile
 from models.decide import Freeze, decide, taken
-from models.entry import Entry
-from models.order import Etd
-from models.order_file import OrderFile
-from models.sheet import sheet_of
-from models.standing import Standing, standing
-from models.tolerance import Tolerance
+from models.planning.sheet import sheet_of
+from models.status.standing import Standing, standing
+from models.terms.credit import Credit
+from models.terms.tolerance import Tolerance
 from tests.factories import a_milestone, a_report, a_template, an_order, an_order_file, china
 
 NOW = china(30)
@@ -174,18 +174,18 @@ def baselines(file: OrderFile) -> Mapping[int, datetime]:
 def test_the_plan_is_frozen_when_it_is_agreed_and_once_for_each_version() -> None:
     file = told(a_report("TA_FROZEN", china(20)))
     agreed_plan = standing(file, china(20)).due["CUT_START"]
-    file = taken(file, decide(file, china(20)))
+    file = taken(file, decide(file, china(20)), china(20))
     assert not [step for step in decide(file, china(21)) if isinstance(step, Freeze)]
 
     file = file.told(Amendment(seq=9, recorded_at=china(25), etd=JANUARY_7))
-    file = taken(file, decide(file, china(25)))
+    file = taken(file, decide(file, china(25)), china(25))
 
     assert baselines(file) == {1: agreed_plan, 2: standing(file, china(25)).due["CUT_START"]}
 
 
 def test_the_sheet_shows_the_plan_that_was_frozen_beside_the_one_of_today() -> None:
     file = told(a_report("TA_FROZEN", china(20)))
-    file = taken(file, decide(file, china(20)))
+    file = taken(file, decide(file, china(20)), china(20))
     file = file.told(Reschedule(seq=9, recorded_at=china(25), etd=JANUARY_7))
 
     line = sheet_of(file, china(26)).line("CUT_START")

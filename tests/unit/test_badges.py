@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from models.changes import Cancellation, Hold, Lost, Lot, QuotationValid, Resume, Split, Unfollowed, Won
+from models.book.changes import Cancellation, Hold, Lost, Lot, QuotationValid, Resume, Split, Unfollowed, Won
+from models.book.entry import Entry
+from models.book.order_file import OrderFile
+from models.book.report import Outcome, Promise
 from models.decide import AT_RISK, CALLED_OFF, DONE, DONE_LATE, ON_HOLD, PASSED, PROMISED, REOPENED, WAITING
-from models.entry import Entry
 from models.names import Language
-from models.order_file import OrderFile
-from models.report import Outcome, Promise
-from models.standing import standing
-from models.template import Template
+from models.status.standing import standing
+from models.terms.template import Template
 from notifications.badges import (
     NAME,
     Badge,

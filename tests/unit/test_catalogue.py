@@ -6,8 +6,8 @@ from itertools import chain
 
 import pytest
 
-from models.milestone import Rounds, Takes
 from models.names import Name
+from models.terms.milestone import Rounds, Takes
 from tasks.library import BUNDLED, load_library
 from tasks.marked_yaml import read_marked
 
@@ -102,7 +102,7 @@ def test_no_traditional_name_has_a_simplified_or_misconverted_character(wrong: s
     names = [milestone.name for template in BUNDLE.templates.values() for milestone in template.milestones]
     names += [party.name for party in BUNDLE.parties.values()]
     names += [calendar.name for calendar in BUNDLE.calendars.values()]
-    names += [rung.asks for ladder in BUNDLE.ladders.values() for rung in ladder.rungs]
+    names += [rung.asks for policy in BUNDLE.policies.values() for rung in policy.rungs]
     names += [letter.name for letter in BUNDLE.letters.values()]
     said = chain.from_iterable((entry["evidence"], entry["stall"]) for entry in CATALOGUE.values())
     names += [Name(**text) for text in said]

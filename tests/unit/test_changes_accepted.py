@@ -11,8 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.accept import check_entry
-from models.changes import (
+from models.accepting.accept import check_entry
+from models.book.changes import (
     Amendment,
     Booking,
     Cancellation,
@@ -25,15 +25,15 @@ from models.changes import (
     Split,
     Unfollowed,
 )
-from models.credit import Credit
-from models.customs import CustomsState
-from models.entry import Entry
+from models.book.entry import Entry
+from models.book.order import Etd
+from models.book.report import Report, Withdrawal
 from models.errors import Refused, UnknownMilestone
-from models.milestone import Stage
-from models.order import Etd
-from models.report import Report, Withdrawal
-from models.tolerance import Tolerance
-from models.what_if import what_if
+from models.planning.what_if import what_if
+from models.terms.credit import Credit
+from models.terms.customs import CustomsState
+from models.terms.milestone import Stage
+from models.terms.tolerance import Tolerance
 from tests.factories import (
     CUTTING,
     DEPARTURE,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from models.book.order import OrderKind
 from models.errors import NoTemplateFits
-from models.order import OrderKind
-from models.party import Customer
-from models.template import Template
+from models.terms.party import Customer
+from models.terms.template import Template
 from tasks.library import choose_template, load_library
 
 BUNDLE = load_library()

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.credit import (
+from models.calendars.workdays import Calendar
+from models.terms.credit import (
     Consignment,
     Credit,
     Limit,
@@ -24,7 +25,6 @@ from models.credit import (
     shipment_refusals,
     working_margin,
 )
-from models.workdays import Calendar
 from tasks.library import load_library
 from tests.factories import a_calendar
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.clearance import Clearance, Failure, Need, Receipt, clearance
-from models.customs import RELEASES, CustomsState, Letter, UnknownLetter, find_letter
 from models.errors import GendanError
+from models.status.clearance import Clearance, Failure, Need, Receipt, clearance
+from models.terms.customs import RELEASES, CustomsState, Letter, UnknownLetter, find_letter
 from tasks.library import BUNDLED
 from tasks.library_customs import read_letters
 from tasks.marked_yaml import read_marked

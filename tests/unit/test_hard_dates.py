@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from models.agreement import Agreement, agreed
-from models.changes import Booking, CreditAdvised, Reschedule
-from models.credit import Credit
-from models.entry import Entry
-from models.hard_dates import Origin, cutoffs, presentation_dates, shipment_dates
-from models.template import Template
+from models.book.agreement import Agreement, agreed
+from models.book.changes import Booking, CreditAdvised, Reschedule
+from models.book.entry import Entry
+from models.planning.hard_dates import Origin, cutoffs, presentation_dates, shipment_dates
+from models.terms.credit import Credit
+from models.terms.template import Template
 from tests.factories import a_calendar, a_milestone, a_template, an_order, china
 
 HOME = a_calendar()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.days_off import days_off, made_up_days, slow_days
-from models.holiday_list import (
+from models.calendars.days_off import days_off, made_up_days, slow_days
+from models.calendars.holiday_list import (
     Checked,
     HolidayList,
     Kind,

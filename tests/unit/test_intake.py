@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import GendanError, ImportRefused, NoTemplateFits
-from models.intake import (
+from models.accepting.intake import (
     ORDER_COLUMNS,
     ORDER_NEEDS,
     REPORT_COLUMNS,
@@ -28,13 +27,14 @@ from models.intake import (
     report_from,
     told_from,
 )
-from models.milestone import Milestone, Stage
+from models.book.order import OrderKind
+from models.book.report import Classifier, Outcome, Report, Withdrawal
+from models.calendars.workdays import Calendar
+from models.errors import GendanError, ImportRefused, NoTemplateFits
 from models.names import Name
-from models.order import OrderKind
-from models.report import Classifier, Outcome, Report, Withdrawal
-from models.template import Template
-from models.tolerance import Tolerance
-from models.workdays import Calendar
+from models.terms.milestone import Milestone, Stage
+from models.terms.template import Template
+from models.terms.tolerance import Tolerance
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "container_logistics"
 NOW = datetime(2026, 10, 1, 4, tzinfo=UTC)  # noon in Shanghai
@@ -68,7 +68,7 @@ TEMPLATE = Template(
     code="container-export",
     name=name("container"),
     calendar="cn-office",
-    ladder="standard",
+    policy="standard",
     departure="DEPARTED",
     follow_to="DEPARTED",
     milestones=(

@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import pytest
 
-from models.order import Etd
-from models.order_file import OrderFile
-from models.outlook import Outlook, outlook
-from models.plan import Calendars, due_dates
-from models.standing import standing
-from models.template import Template
-from models.workdays import Calendar
+from models.book.order import Etd
+from models.book.order_file import OrderFile
+from models.calendars.workdays import Calendar
+from models.planning.outlook import Outlook, outlook
+from models.planning.plan import Calendars, due_dates
+from models.status.standing import standing
+from models.terms.template import Template
 from tasks.library import load_library
 from tests.factories import CHINA, a_report, an_order
 
@@ -162,7 +162,7 @@ def an_order_at_its_start(template: Template, etd: date, calendars: Calendars, d
     office = calendars[template.calendar]
     placed = office.opening(etd - timedelta(days=days or template.lead_days))
     order = an_order(etd=etd, placed_at=placed, came_in=placed, quantity=None, kind=template.kind)
-    return OrderFile(order, template.squeezed(days or template.lead_days), LIBRARY.ladders["standard"], calendars)
+    return OrderFile(order, template.squeezed(days or template.lead_days), LIBRARY.policies["standard"], calendars)
 
 
 def forecast(file: OrderFile) -> Outlook:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from models.customs import CustomsState
 from models.errors import LibraryError
-from models.milestone import Rounds, Stage, Takes
 from models.names import Language, Name
+from models.terms.customs import CustomsState
+from models.terms.milestone import Rounds, Stage, Takes
 from tasks.library import load_library
 
 BUNDLE = load_library()
@@ -37,7 +37,7 @@ def a_template(*lines: str, code: str = "MINE", head: str = "") -> str:
         f"code: {code}\n"
         "name: {en: Mine, zh_hans: 我的, zh_hant: 我的}\n"
         "calendar: cn-office\n"
-        "ladder: standard\n"
+        "policy: standard\n"
         "departure: DEPARTED\n"
         "follow_to: DEPARTED\n"
         "chosen_from: null\n" + head + "milestones:\n" + "".join(f"  - {line}\n" for line in lines)
@@ -97,16 +97,16 @@ def test_every_party_and_calendar_of_a_bundled_template_is_known(code: str) -> N
         assert milestone.calendar in BUNDLE.calendars
 
 
-def test_the_standard_ladder_climbs_from_the_merchandiser_to_the_general_manager() -> None:
-    ladder = BUNDLE.ladders["standard"]
+def test_the_standard_policy_climbs_from_the_merchandiser_to_the_general_manager() -> None:
+    policy = BUNDLE.policies["standard"]
 
-    assert [(rung.code, rung.after, rung.role) for rung in ladder.rungs] == [
+    assert [(rung.code, rung.after, rung.role) for rung in policy.rungs] == [
         ("L1", 0, "MER"),
         ("L2", 2, "PROD"),
         ("L3", 4, "SALES"),
         ("L4", 7, "GM"),
     ]
-    assert ladder.acknowledged_for == 2
+    assert policy.acknowledged_for == 2
 
 
 def test_a_milestone_is_due_on_the_days_of_the_first_party_it_waits_on() -> None:
@@ -232,7 +232,8 @@ def test_a_template_line_may_say_that_a_step_cannot_fail(write: Write) -> None:
 def test_a_house_names_its_customers_with_their_calendar_and_tolerance(write: Write) -> None:
     library = load_library(
         write(
-            "customers.yaml", "ACME: {name: Acme Outdoor Inc., calendar: us-office, tolerance: -3/+5}\nB: {name: B}\n"
+            "customers.yaml",
+            "ACME: {name: Acme Outdoor Inc., calendar: us-office, tolerance: -3/+5, tier: A}\nB: {name: B}\n",
         )
     )
 
@@ -240,8 +241,10 @@ def test_a_house_names_its_customers_with_their_calendar_and_tolerance(write: Wr
         customer = library.customer(written)
         assert customer is not None
         assert (customer.code, customer.calendar, customer.tolerance) == ("ACME", "us-office", "-3/+5")
+        assert customer.tier == "A"
     assert library.customer("Acme Indoor") is None
-    assert (library.customers["B"].calendar, library.customers["B"].tolerance) == ("", "")
+    other = library.customers["B"]
+    assert (other.calendar, other.tolerance, other.tier) == ("", "", "")
     assert BUNDLE.customers == {}
 
 
@@ -371,9 +374,9 @@ def test_what_a_nearer_calendar_says_of_a_day_wins(write: Write) -> None:
 
 MISTAKES = {
     # not YAML, or not a file that can be read as text
-    "syntax": ("templates/a.yaml", "code: A\nname: {en: A\nladder: x\n", 3, "is no YAML"),
-    "tab": ("templates/a.yaml", "code: A\n\tladder: x\n", 2, "is no YAML"),
-    "two documents": ("ladders/a.yaml", "code: A\n---\ncode: B\n", 2, "is no YAML"),
+    "syntax": ("templates/a.yaml", "code: A\nname: {en: A\npolicy: x\n", 3, "is no YAML"),
+    "tab": ("templates/a.yaml", "code: A\n\tpolicy: x\n", 2, "is no YAML"),
+    "two documents": ("policies/a.yaml", "code: A\n---\ncode: B\n", 2, "is no YAML"),
     "encoding": ("templates/a.yaml", "code: A\n# 跟單\n".encode("big5"), 2, "is not UTF-8"),
     "unprintable": ("people.yaml", b"a:\n  name: x\x00\n", 2, "U+0000"),
     "empty": ("templates/a.yaml", "", 1, "is empty"),
@@ -407,7 +410,7 @@ MISTAKES = {
         "templates/a.yaml",
         a_template("{code: DEPARTED, offset: 0}").replace("standard", "standart"),
         4,
-        "there is no ladder 'standart' (did you mean 'standard'?)",
+        "there is no policy 'standart' (did you mean 'standard'?)",
     ),
     "unknown calendar": (
         "templates/a.yaml",
@@ -657,20 +660,160 @@ MISTAKES = {
     "three languages": ("people.yaml", "a: {name: A, languages: [en, zh-Hans, zh-Hant]}\n", 1, "languages"),
     "one language twice": ("people.yaml", "a: {name: A, languages: [en, en]}\n", 1, "stands twice"),
     "person without a name": ("people.yaml", "a:\n", 1, "should be a mapping"),
+    "role that is none": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  roles:\n  - MER\n  - SALE\n",
+        5,
+        "there is no role 'SALE' (did you mean 'SALES'?)",
+    ),
+    "role of an outside party": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  roles: [BUYER]\n",
+        3,
+        "BUYER is an outside party",
+    ),
+    "role filled twice": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  roles: [MER]\nchan:\n  name: Chan\n  roles:\n  - PUR\n  - MER\n",
+        8,
+        "the role MER is filled by wang already",
+    ),
+    "one role twice": ("people.yaml", "wang:\n  name: Wang\n  roles:\n  - MER\n  - MER\n", 5, "MER stands twice"),
+    "person on an unknown calendar": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  calendar: cn-offices\n",
+        3,
+        "there is no calendar 'cn-offices' (did you mean 'cn-office'?)",
+    ),
+    "quiet hours without a time": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  quiet:\n    start: 20:00\n    end: early\n",
+        5,
+        "quiet.end should be a time, such as 09:00, not 'early'",
+    ),
+    "quiet hours in prose": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  quiet: at night\n",
+        3,
+        "quiet should be two times of day, such as 20:00-08:30, or none, not 'at night'",
+    ),
+    "quiet hours with half a time": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  quiet: 20:00-8\n",
+        3,
+        "quiet should be a time, such as 09:00, not '8'",
+    ),
+    "digests without a time": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  digests: 08:30, noon\n",
+        3,
+        "digests should be a time, such as 09:00, not 'noon'",
+    ),
+    "quiet hours of another zone": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  quiet:\n    start: 20:00Z\n",
+        4,
+        "should be a time of day by the person's own clock, such as 08:30",
+    ),
+    "digest in quiet hours": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  digests:\n  - 08:30\n  - 21:00\n",
+        5,
+        "the digest at 21:00 falls into the quiet hours, 20:00 to 08:30",
+    ),
+    "quiet hours over the usual digests": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  quiet: 20:00-10:00\n",
+        3,
+        "the digest at 08:30 falls into the quiet hours, 20:00 to 10:00",
+    ),
+    "digests out of order": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  digests:\n  - 13:30\n  - 08:30\n",
+        5,
+        "the digest at 08:30 does not come after the one at 13:30",
+    ),
+    "no digest": ("people.yaml", "wang:\n  name: Wang\n  digests: []\n", 3, "digests holds too few"),
+    "a budget of nothing known": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  budget: many\n",
+        3,
+        "should be a whole number",
+    ),
+    "substitute from the last day to the first": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  substitutes:\n  - {from: 2026-12-31, to: 2026-12-21, by: MER}\n",
+        4,
+        "goes from 2026-12-31 to 2026-12-21: the last day comes before the first",
+    ),
+    "substitute without a last day": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  substitutes:\n  - {from: 2026-12-31, by: MER}\n",
+        4,
+        "to is missing",
+    ),
+    "overlapping substitutes": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  substitutes:\n  - {from: 2026-12-21, to: 2026-12-31, by: GM}\n"
+        "  - {from: 2026-12-31, to: 2027-01-05, by: MER}\n",
+        5,
+        "MER would stand in from 2026-12-31 to 2027-01-05, and GM does from 2026-12-21 to 2026-12-31",
+    ),
+    "unknown substitute": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  substitutes:\n  - from: 2026-12-21\n    to: 2026-12-31\n    by: chang\n"
+        "chan: {name: Chan}\n",
+        6,
+        "there is no person 'chang' (did you mean 'chan'?)",
+    ),
+    "substitute of oneself": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  substitutes:\n  - from: 2026-12-21\n    to: 2026-12-31\n    by: wang\n",
+        6,
+        "wang cannot stand in for himself",
+    ),
+    "substitute by the role of somebody": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  substitutes:\n  - {from: 2026-12-21, to: 2026-12-31, by: SALES}\n"
+        "chan: {name: Chan, roles: [SALES]}\n",
+        4,
+        "SALES is a role that chan fills: name chan",
+    ),
+    "substitutes in a circle": (
+        "people.yaml",
+        "wang:\n  name: Wang\n  substitutes:\n  - {from: 2026-12-01, to: 2026-12-31, by: chan}\n"
+        "chan:\n  name: Chan\n  substitutes:\n  - {from: 2026-12-10, to: 2027-01-31, by: lin}\n"
+        "lin:\n  name: Lin\n  substitutes:\n  - {from: 2026-11-01, to: 2026-11-30, by: chan}\n"
+        "  - {from: 2026-12-31, to: 2026-12-31, by: wang}\n",
+        13,
+        "on 2026-12-31 wang stands in for lin, and in the end lin for wang: nobody would be there",
+    ),
+    "two codes that differ in capitals": (
+        "people.yaml",
+        "wang: {name: Wang}\nWang: {name: Other}\n",
+        2,
+        "Wang cannot be told from wang",
+    ),
+    "customer of an unknown tier": (
+        "customers.yaml",
+        "ACME:\n  name: Acme\n  tier: AA\n",
+        3,
+        "tier should be one of A, B, C, not 'AA'",
+    ),
     "unknown role": (
-        "ladders/a.yaml",
+        "policies/a.yaml",
         "code: A\nrungs:\n- code: L1\n  after: 0\n  role: BOSS\n  asks: {en: a, zh_hans: a, zh_hant: a}\n",
         5,
         "there is no party 'BOSS'",
     ),
     "outside party on a ladder": (
-        "ladders/a.yaml",
+        "policies/a.yaml",
         "code: A\nrungs:\n- code: L1\n  after: 0\n  role: BANK\n  asks: {en: a, zh_hans: a, zh_hant: a}\n",
         5,
         "BANK is an outside party",
     ),
     "ladder that does not climb": (
-        "ladders/a.yaml",
+        "policies/a.yaml",
         "code: A\nrungs:\n"
         "- {code: L1, after: 0, role: MER, asks: {en: a, zh_hans: a, zh_hant: a}}\n"
         "- {code: L2, after: 3, role: MER, asks: {en: a, zh_hans: a, zh_hant: a}}\n"
@@ -680,12 +823,12 @@ MISTAKES = {
         "rung L3 does not come after rung L2",
     ),
     "rung code": (
-        "ladders/a.yaml",
+        "policies/a.yaml",
         "code: A\nrungs:\n- code: first\n  after: 0\n  role: MER\n  asks: {en: a, zh_hans: a, zh_hant: a}\n",
         3,
         "rungs.1.code",
     ),
-    "no rungs": ("ladders/a.yaml", "code: A\nrungs: []\n", 2, "rungs"),
+    "no rungs": ("policies/a.yaml", "code: A\nrungs: []\n", 2, "rungs"),
     "unknown zone": (
         "calendars/a.yaml",
         "code: a\nname: {en: a, zh_hans: a, zh_hant: a}\nzone: Asia/Shenzen\n",

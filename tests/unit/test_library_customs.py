@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.customs import CustomsState, Letter, find_letter
 from models.errors import LibraryError
+from models.terms.customs import CustomsState, Letter, find_letter
 from tasks.library import BUNDLED
 from tasks.library_customs import read_letters
 from tasks.marked_yaml import read_marked

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.changes import Amendment, Booking, CreditAdvised, Hold, Lot, Resume, Split
+from models.book.changes import Amendment, Booking, CreditAdvised, Hold, Lot, Resume, Split
+from models.book.entry import Entry
+from models.book.order import Etd, OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Acknowledgement, Classifier, Outcome, Promise, Report, Withdrawal
 from models.codes import FROZEN
-from models.credit import Credit
-from models.entry import Entry
 from models.lots import Shipped, delivery, inherited, missing_from, order_of_lot, passed_on, shipped
-from models.milestone import Rounds
-from models.order import Etd, OrderState
-from models.order_file import OrderFile
-from models.progress import progress
-from models.report import Acknowledgement, Classifier, Outcome, Promise, Report, Withdrawal
-from models.standing import standing
-from models.template import Template
-from models.tolerance import Tolerance
+from models.status.progress import progress
+from models.status.standing import standing
+from models.terms.credit import Credit
+from models.terms.milestone import Rounds
+from models.terms.template import Template
+from models.terms.tolerance import Tolerance
 from tests.factories import (
     CUTTING,
     FABRIC,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.calendars.workdays import Calendar
 from models.errors import BadClock
 from models.moments import EARLIEST_YEAR, LATEST_YEAR, parse_moment, shown, whole_day
 from models.names import Name
-from models.workdays import Calendar
 
 SHANGHAI = Calendar(code="cn", name=Name(en="China", zh_hans="中国", zh_hant="中國"), zone="Asia/Shanghai")
 EAST_8 = timezone(timedelta(hours=8))

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.changes import Cancellation, Followed, Hold, Reschedule, Resume, Unfollowed
+from models.book.changes import Cancellation, Followed, Hold, Reschedule, Resume, Unfollowed
+from models.book.entry import Entry
+from models.book.order import OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
 from models.decide import decide, taken
-from models.entry import Entry
-from models.order import OrderState
-from models.order_file import OrderFile
-from models.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
-from models.standing import Standing, standing
+from models.status.standing import Standing, standing
 from tests.factories import (
     CUTTING,
     DEPARTURE,
@@ -219,7 +219,7 @@ def test_a_withdrawal_reopens_what_was_only_implied() -> None:
 
 def test_a_withdrawal_reopens_an_order_that_was_closed() -> None:
     sailed = an_order_file(None, None, a_report("DEPARTED", china(5)))
-    closed = taken(sailed, decide(sailed, china(5)))
+    closed = taken(sailed, decide(sailed, china(5)), china(5))
     assert (standing(closed, china(5)).state, closed.closed_as) == (OrderState.CLOSED, OrderState.CLOSED)
 
     reopened = closed.told(Withdrawal(seq=2, recorded_at=china(6), milestone="DEPARTED", corrects=1))
@@ -344,8 +344,9 @@ def test_the_stalled_milestones_are_named_worst_first() -> None:
 )
 def test_an_acknowledgement_is_shown_while_it_rests_the_climb(now: datetime, acknowledged: bool) -> None:
     at = where(Acknowledgement(recorded_at=china(23, 10), milestone="FAB_IN"), now=now)
+    until = an_order_file().calendar.end_of(date(2026, 11, 25))
 
-    assert at.acknowledged == ({"FAB_IN"} if acknowledged else set())
+    assert at.acknowledged == ({"FAB_IN": until} if acknowledged else {})
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from models.changes import Amendment, Booking, CreditAdvised, CustomsReceipt, Hold, Reschedule, Resume
-from models.credit import Credit
-from models.customs import CustomsState
-from models.entry import Entry
-from models.milestone import Rounds, Takes
-from models.order_file import OrderFile
-from models.outlook import Cause, Outlook, outlook, slack_days, turning_points
-from models.report import Classifier, Outcome, Promise, Report
-from models.sheet import sheet_of
-from models.standing import Standing, standing
-from models.state import MilestoneState
+from models.book.changes import Amendment, Booking, CreditAdvised, CustomsReceipt, Hold, Reschedule, Resume
+from models.book.entry import Entry
+from models.book.order_file import OrderFile
+from models.book.report import Classifier, Outcome, Promise, Report
+from models.planning.outlook import Cause, Outlook, outlook, slack_days, turning_points
+from models.planning.sheet import sheet_of
+from models.planning.state import MilestoneState
+from models.status.standing import Standing, standing
+from models.terms.credit import Credit
+from models.terms.customs import CustomsState
+from models.terms.milestone import Rounds, Takes
 from tests.factories import CHINA, a_calendar, a_milestone, a_report, a_template, an_order, an_order_file, china
 
 SECOND = timedelta(seconds=1)
@@ -188,6 +188,26 @@ def test_what_is_ready_after_the_vessel_leaves_with_the_next_and_not_a_day_later
     )
 
     assert (seen.day("ONBOARD"), seen.day("DEPARTED")) == (date(2027, 1, 7), date(2027, 1, 7))
+
+
+def test_what_only_the_departure_waits_for_misses_the_vessel_as_well() -> None:
+    """Packing is no part of the loading here, and the vessel of a Saturday waits for it no more than for a box."""
+    template = a_template(
+        a_milestone("FAB_IN", offset=-1),
+        a_milestone("PACK_DONE", offset=-1, after=("FAB_IN",), takes=days(0.5)),
+        a_milestone("ONBOARD", calendar="port"),
+        a_milestone("DEPARTED", after=("PACK_DONE", "ONBOARD"), calendar="port"),
+        sails_every=3,
+    )
+    file = an_order_file(an_order(placed_at=china(9, 9, month=10), etd=date(2026, 10, 10)), template, calendars=[PORT])
+    at = standing(file, china(9, 10, month=10))
+    ahead = outlook(file, at)
+
+    assert ahead is not None
+    seen = Look(file, at, ahead)
+    assert (seen.day("PACK_DONE"), seen.day("ONBOARD")) == (date(2026, 10, 12), date(2026, 10, 13))
+    assert ahead.sails_at == file.calendar.end_of(date(2026, 10, 13))
+    assert (ahead.causes["ONBOARD"], ahead.path) == (Cause.SAILING, ("FAB_IN", "PACK_DONE", "ONBOARD", "DEPARTED"))
 
 
 def test_a_missed_cut_off_of_papers_alone_is_what_drives_the_ship_date() -> None:
@@ -426,7 +446,7 @@ def test_a_hold_without_an_end_is_foreseen_to_end_today() -> None:
     assert seen.day("SEW_END") == date(2026, 12, 21)
 
 
-def test_after_a_hold_the_ladder_goes_on_where_it_stood() -> None:
+def test_after_a_hold_the_policy_goes_on_where_it_stood() -> None:
     """L1 on the first working day late, L2 on the second: the days on hold are none of them."""
     hold, resume = Hold(recorded_at=china(18, 12, month=12)), Resume(recorded_at=china(24, 8, month=12))
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.order import Etd
-from models.plan import due_dates
-from models.template import Template
-from models.workdays import Calendar
+from models.book.order import Etd
+from models.calendars.workdays import Calendar
+from models.planning.plan import due_dates
+from models.terms.template import Template
 from tasks.library import load_library
 from tests.factories import CHINA, a_calendar, a_milestone, a_template, china
 

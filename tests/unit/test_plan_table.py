@@ -8,15 +8,15 @@ from datetime import date, datetime
 
 import pytest
 
-from models.changes import Baseline, CustomsReceipt, QuotationValid, Reschedule
-from models.customs import CustomsState
+from models.book.changes import Baseline, CustomsReceipt, QuotationValid, Reschedule
+from models.book.order_file import OrderFile
+from models.book.report import Promise
 from models.names import Language
-from models.order_file import OrderFile
-from models.report import Promise
-from models.sheet import sheet_of
-from models.standing import standing
-from models.state import MilestoneState
-from models.what_if import Closed, what_if
+from models.planning.sheet import sheet_of
+from models.planning.state import MilestoneState
+from models.planning.what_if import Closed, what_if
+from models.status.standing import standing
+from models.terms.customs import CustomsState
 from notifications.comparison import ComparisonTable, Fate, comparison_table, fates
 from notifications.plan_table import MARKS, PlanTable, plan_table
 from notifications.sheet import sheet

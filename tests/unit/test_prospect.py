@@ -9,16 +9,17 @@ from hypothesis import given
 from hypothesis import settings as generated
 from hypothesis import strategies as st
 
-from models.accept_prospect import check_prospect_entry
-from models.changes import Contact, Followed, Hold, Lost, QuotationValid, Resume, Won
+from models.accepting.prospects import check_prospect_entry
+from models.book.changes import Contact, Followed, Hold, Lost, QuotationValid, Resume, Won
+from models.book.entry import Entry
+from models.book.order import Order, OrderKind, OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Outcome
 from models.decide import DONE, NOTE, Close, Tell, appearances, decide, next_wake_up
-from models.entry import Entry
 from models.errors import Refused
-from models.order import Order, OrderKind, OrderState
-from models.order_file import OrderFile
+from models.escalation.notice import View
 from models.prospect import next_contact, sample_round, silent_for
-from models.report import Outcome
-from models.standing import standing
+from models.status.standing import standing
 from tests.factories import (
     a_calendar,
     a_milestone,
@@ -188,7 +189,7 @@ def rungs(*entries: Entry) -> list[tuple[datetime, str]]:
     return [(message.at, message.rung) for message in quoted if message.milestone == "QUOTE_SENT"]
 
 
-def test_a_prospect_is_chased_up_the_ladder_as_an_order_is() -> None:
+def test_a_prospect_is_chased_up_the_policy_as_an_order_is() -> None:
     assert rungs() == [
         (china(1, 9, month=12), "L1"),
         (china(2, 9, month=12), "L2"),
@@ -269,7 +270,7 @@ def test_samples_are_of_the_round_that_the_comments_have_come_to() -> None:
 SIGNED = a_report("CONTRACT", china(23))
 
 
-def test_a_signed_contract_asks_for_its_order_up_the_ladder_and_for_nothing_else() -> None:
+def test_a_signed_contract_asks_for_its_order_up_the_policy_and_for_nothing_else() -> None:
     signed: list[Entry] = [call(china(20), date(2026, 11, 26)), quotation(china(20), date(2026, 12, 4)), SIGNED]
     file, told = live(a_file(*signed), [], NEXT_YEAR)
 
@@ -295,7 +296,7 @@ def test_a_won_prospect_asks_for_nothing_and_closes_with_its_contract_done() -> 
 
     assert notes(won(china(24, 8)), until=china(23, 9)) == []
     assert Close(OrderState.WON) in decide(file, china(24, 9))
-    assert appearances(file, standing(file, china(24, 9)))["CONTRACT"] == DONE
+    assert appearances(View(file, standing(file, china(24, 9))))["CONTRACT"] == DONE
 
 
 def test_a_lost_prospect_closes_and_follows_on_where_it_was_once_it_is_followed_again() -> None:

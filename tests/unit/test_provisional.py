@@ -12,13 +12,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from models.order_file import OrderFile
-from models.outlook import outlook
-from models.provisional import ProvisionalDates, provisional_dates
-from models.report import Promise
-from models.sheet import sheet_of
-from models.standing import standing
-from models.workdays import ONE_DAY, Calendar
+from models.book.order_file import OrderFile
+from models.book.report import Promise
+from models.calendars.workdays import ONE_DAY, Calendar
+from models.planning.outlook import outlook
+from models.planning.provisional import ProvisionalDates, provisional_dates
+from models.planning.sheet import sheet_of
+from models.status.standing import standing
 from tasks.library import load_library
 from tests.factories import a_calendar, a_milestone, a_report, a_template, an_order, an_order_file, china
 from tests.orders_in_season import NEW_YORK, PORT, Season, seasons, templates

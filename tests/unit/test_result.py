@@ -9,17 +9,17 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from models.changes import Cancellation, Hold, Unfollowed
-from models.entry import Entry
-from models.ladder import Ladder, Rung
-from models.milestone import Milestone, Stage
+from models.book.changes import Cancellation, Hold, Unfollowed
+from models.book.entry import Entry
+from models.book.order import Etd, Order, OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Classifier, Report
+from models.calendars.workdays import Calendar
 from models.names import Name
-from models.order import Etd, Order, OrderState
-from models.order_file import OrderFile
-from models.report import Classifier, Report
-from models.result import MessageResult, OrderResult, Result, differences, result_of
-from models.template import Template
-from models.workdays import Calendar
+from models.seasons.result import MessageResult, OrderResult, Result, differences, result_of
+from models.terms.milestone import Milestone, Stage
+from models.terms.policy import Policy, Rung
+from models.terms.template import Template
 
 EAST_8 = timezone(timedelta(hours=8))
 PLACED = datetime(2026, 9, 1, 2, tzinfo=UTC)
@@ -31,7 +31,7 @@ def name(text: str) -> Name:
 
 
 SHANGHAI = Calendar(code="cn", name=name("office"), zone="Asia/Shanghai")
-LADDER = Ladder(code="standard", rungs=(Rung(code="L1", after=0, role="MER", asks=name("Where is it?")),))
+POLICY = Policy(code="standard", rungs=(Rung(code="L1", after=0, role="MER", asks=name("Where is it?")),))
 
 
 def a_milestone(code: str, offset: int, *after: str, counted: bool = False) -> Milestone:
@@ -52,7 +52,7 @@ TEMPLATE = Template(
     code="container-export",
     name=name("container"),
     calendar="cn",
-    ladder="standard",
+    policy="standard",
     departure="DEPARTED",
     follow_to="DEPARTED",
     milestones=(a_milestone("STUFFED", -10, counted=True), a_milestone("DEPARTED", 0, "STUFFED")),
@@ -62,7 +62,7 @@ TEMPLATE = Template(
 def a_file(order_no: str = "co1", *entries: Entry, etd: Etd | None = date(2026, 11, 20)) -> OrderFile:
     order = Order(order_no=order_no, placed_at=PLACED, came_in=PLACED, etd=etd, quantity=4)
     told = tuple(entry.model_copy(update={"seq": seq}) for seq, entry in enumerate(entries, start=1))
-    return OrderFile(order=order, template=TEMPLATE, ladder=LADDER, calendars={"cn": SHANGHAI}, entries=told)
+    return OrderFile(order=order, template=TEMPLATE, policy=POLICY, calendars={"cn": SHANGHAI}, entries=told)
 
 
 def a_report(milestone: str, at: datetime, quantity: float | None = None) -> Report:

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.changes import Amendment, CustomsReceipt
-from models.customs import CustomsState
-from models.entry import Entry
-from models.milestone import Rounds, Takes
-from models.order_file import OrderFile
-from models.outlook import Cause, outlook
-from models.report import Classifier, Outcome, Promise, Report, Withdrawal
-from models.standing import Standing, standing
+from models.book.changes import Amendment, CustomsReceipt
+from models.book.entry import Entry
+from models.book.order_file import OrderFile
+from models.book.report import Classifier, Outcome, Promise, Report, Withdrawal
+from models.planning.outlook import Cause, outlook
+from models.status.standing import Standing, standing
+from models.terms.customs import CustomsState
+from models.terms.milestone import Rounds, Takes
 from tests.factories import a_milestone, a_report, a_template, an_order_file, china
 from tests.orders_in_season import Season, instants, numbered, receipts, reports, seasons
 

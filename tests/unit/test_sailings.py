@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.agreement import agreed
-from models.changes import Booking
-from models.order import Etd
-from models.sailings import first_sailing, sailings
-from models.workdays import Calendar
+from models.book.agreement import agreed
+from models.book.changes import Booking
+from models.book.order import Etd
+from models.calendars.workdays import Calendar
+from models.planning.sailings import first_sailing, sailings
 from tests.factories import a_calendar, a_template, an_order, china
 
 SECOND = timedelta(seconds=1)

@@ -11,9 +11,9 @@ import pytest
 
 import gendan
 from gendan.season import Season, backtest, load_season
-from models.intake import Row
-from models.order import OrderKind, OrderState
-from models.result import Result
+from models.accepting.intake import Row
+from models.book.order import OrderKind, OrderState
+from models.seasons.result import Result
 from tasks.library import load_library
 from tasks.spreadsheets import read_rows
 
@@ -39,11 +39,13 @@ def rows(name: str) -> list[Row]:
 
 
 def rungs(result: Result, order_no: str, milestone: str) -> list[tuple[str, datetime]]:
-    return [
+    """Return the rungs that were told, each once however many read it."""
+    told = [
         (message.rung, message.at.astimezone(CHINA))
         for message in result.messages
         if (message.order_no, message.milestone) == (order_no, milestone)
     ]
+    return list(dict.fromkeys(told))
 
 
 def test_every_row_loads(season: Season) -> None:
@@ -107,7 +109,7 @@ def test_the_season_plays_as_its_readme_says(result: Result) -> None:
 
 
 def test_every_rung_is_climbed_to(result: Result) -> None:
-    assert all(result.summary.messages[rung.code] > 0 for rung in LIBRARY.ladders["standard"].rungs)
+    assert all(result.summary.messages[rung.code] > 0 for rung in LIBRARY.policies["standard"].rungs)
 
 
 def test_the_season_crosses_national_day(season: Season) -> None:
@@ -126,23 +128,27 @@ def test_the_season_crosses_national_day(season: Season) -> None:
 
 def test_a_stall_rests_over_national_day_and_climbs_on_the_make_up_saturday(result: Result) -> None:
     assert rungs(result, "SO-26-0461", "ONBOARD") == [
-        ("L1", datetime(2026, 9, 30, 9, tzinfo=CHINA)),
-        ("L2", datetime(2026, 10, 8, 9, tzinfo=CHINA)),
-        ("L3", datetime(2026, 10, 10, 9, tzinfo=CHINA)),
+        ("R1", datetime(2026, 9, 28, 8, 30, tzinfo=CHINA)),
+        ("L1", datetime(2026, 9, 30, 8, 30, tzinfo=CHINA)),
+        ("L2", datetime(2026, 10, 8, 8, 30, tzinfo=CHINA)),
+        ("L3", datetime(2026, 10, 10, 8, 30, tzinfo=CHINA)),
     ]
 
 
 def test_the_make_up_sunday_counts_on_the_way_to_the_general_manager(result: Result) -> None:
     assert rungs(result, "SO-26-0445", "FAB_IN") == [
-        ("L1", datetime(2026, 9, 15, 9, tzinfo=CHINA)),
-        ("L2", datetime(2026, 9, 16, 9, tzinfo=CHINA)),
-        ("L3", datetime(2026, 9, 18, 9, tzinfo=CHINA)),
-        ("L4", datetime(2026, 9, 22, 9, tzinfo=CHINA)),
+        ("R5", datetime(2026, 9, 7, 8, 30, tzinfo=CHINA)),
+        ("R2", datetime(2026, 9, 10, 8, 30, tzinfo=CHINA)),
+        ("R0", datetime(2026, 9, 14, 8, 30, tzinfo=CHINA)),
+        ("L1", datetime(2026, 9, 15, 8, 30, tzinfo=CHINA)),
+        ("L2", datetime(2026, 9, 16, 8, 30, tzinfo=CHINA)),
+        ("L3", datetime(2026, 9, 17, 16, 30, tzinfo=CHINA)),  # the lot is rejected: the goods are forecast to miss ETD
+        ("L4", datetime(2026, 9, 22, 8, 30, tzinfo=CHINA)),
     ]
 
 
 def test_the_order_left_open_has_reached_the_general_manager(result: Result) -> None:
-    assert [rung for rung, _ in rungs(result, "SO-26-0449", "SO_RCVD")] == ["L1", "L2", "L3", "L4"]
+    assert [rung for rung, _ in rungs(result, "SO-26-0449", "SO_RCVD")] == ["R1", "L1", "L2", "L3", "L4"]
 
 
 def test_a_report_told_twice_is_counted_once(season: Season, result: Result) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.changes import Cancellation, Followed, Hold, Reschedule, Resume, Unfollowed
+from models.book.changes import Cancellation, Followed, Hold, Reschedule, Resume, Unfollowed
+from models.book.entry import Entry
+from models.book.order import OrderState
+from models.book.order_file import OrderFile
+from models.book.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
 from models.decide import NOTE, decide, next_wake_up, taken
-from models.entry import Entry
-from models.order import OrderState
-from models.order_file import OrderFile
-from models.report import Acknowledgement, Classifier, Promise, Report, Withdrawal
-from models.season import Timeline, next_instant, play
-from models.standing import standing
+from models.seasons.season import Timeline, next_instant, play
+from models.status.standing import standing
+from tasks.library import load_library
 from tests.factories import (
     CUTTING,
     DEPARTURE,
@@ -32,7 +34,7 @@ from tests.seasons import Say, live
 
 BEGIN, END = china(2, 8), china(28)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-LADDER = ["L1", "L2", "L3", "L4"]
+POLICY = ["L1", "L2", "L3", "L4"]
 CODES = ("FAB_IN", "TRIM_IN", "CUT_START", "SEW_END", "DEPARTED")
 
 
@@ -194,7 +196,7 @@ def test_an_order_is_woken_exactly_when_it_has_something_new_to_say(
     file, _ = live(file, told, china(24))
     now: datetime | None = max(china(24), file.order.came_in)
     while now is not None:
-        file = taken(file, decide(file, now))
+        file = taken(file, decide(file, now), now)
         assert decide(file, now) == (), "a step that was taken is not taken again"
         wake_up = next_wake_up(file, now)
         quiet = now
@@ -209,6 +211,23 @@ def test_an_order_is_woken_exactly_when_it_has_something_new_to_say(
         now = wake_up
 
 
+@given(seasons, at_some_hour(anything))
+@settings(deadline=None, max_examples=15)
+def test_the_same_is_said_by_the_standard_policy_however_often_an_order_is_woken(
+    file: OrderFile, told: Sequence[tuple[datetime, Say]]
+) -> None:
+    """With reminders, rungs that are brought forward, and the chases and notices that hold."""
+    file = replace(file, policy=load_library().policies["standard"])
+
+    when_needed, said = live(file, told, END)
+    every_half_hour, said_every_half_hour = live(file, told, END, every=HOUR / 2)
+
+    assert said == said_every_half_hour
+    assert when_needed == every_half_hour
+    claims = [(one.tell.claim, one.tell.role) for one in said]
+    assert len(claims) == len(set(claims)), "once for each due date"
+
+
 @given(seasons, at_some_hour(progress))
 @settings(deadline=None, max_examples=100)
 def test_a_stall_that_has_begun_never_skips_a_rung(file: OrderFile, told: Sequence[tuple[datetime, Say]]) -> None:
@@ -219,8 +238,8 @@ def test_a_stall_that_has_begun_never_skips_a_rung(file: OrderFile, told: Sequen
         if one.tell.claim.rung != NOTE:
             climbs.setdefault((one.tell.claim.milestone, one.tell.claim.due), []).append(one.tell.claim.rung)
     for rungs in climbs.values():
-        begun = LADDER.index(rungs[0])
-        assert rungs == LADDER[begun : begun + len(rungs)]
+        begun = POLICY.index(rungs[0])
+        assert rungs == POLICY[begun : begun + len(rungs)]
 
 
 @given(seasons, at_some_hour(decisions))

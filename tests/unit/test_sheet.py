@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from models.book.order_file import OrderFile
 from models.names import Language
-from models.order_file import OrderFile
-from models.standing import standing
+from models.status.standing import standing
 from notifications.sheet import escape, sheet
 from tests.factories import a_milestone, a_template, an_order, an_order_file, china, some_parties
 from tests.plans import NOW, at_the_port, mid_season

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from models.accepting.intake import LONGEST_CELL, ORDER_NEEDS, Row, RowRefused
 from models.errors import ImportRefused
-from models.intake import LONGEST_CELL, ORDER_NEEDS, Row, RowRefused
 from tasks.spreadsheets import LONGEST_LINE, read_rows
 from tests.files import read, refusal, said, written
 

@@ -8,9 +8,9 @@ from itertools import combinations
 import pytest
 from pydantic import ValidationError
 
-from models.milestone import Milestone, Rounds, Stage
 from models.names import Name
-from models.template import Template, TemplateMistake
+from models.terms.milestone import Milestone, Rounds, Stage
+from models.terms.template import Template, TemplateMistake
 from tasks.library import load_library
 
 TEMPLATES = load_library().templates
@@ -41,7 +41,7 @@ def a_template(
         code="T",
         name=NAME,
         calendar="cn-office",
-        ladder="standard",
+        policy="standard",
         departure=departure,
         follow_to=follow_to,
         milestones=milestones,

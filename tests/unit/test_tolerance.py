@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.credit import Credit
-from models.tolerance import Tolerance, credit_tolerance, narrower
+from models.terms.credit import Credit
+from models.terms.tolerance import Tolerance, credit_tolerance, narrower
 
 EXPIRY = date(2026, 10, 30)
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from models.accepting.intake import ORDER_NEEDS, Row, RowRefused
 from models.errors import ImportRefused
-from models.intake import ORDER_NEEDS, Row, RowRefused
 from tasks.spreadsheets import read_rows
 from tests.files import read, refusal, said, written
 

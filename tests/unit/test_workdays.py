@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import chinese_calendar
 import pytest
 
+from models.calendars.workdays import Calendar
 from models.names import Name
-from models.workdays import Calendar
 from tasks.library import load_library
 from tasks.statutory import lunar_new_year
 from tests.factories import a_calendar

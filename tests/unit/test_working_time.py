@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.workdays import Calendar
+from models.calendars.workdays import Calendar
 from tasks.library import load_library
 from tests.factories import a_calendar, china
 

@@ -9,20 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.ladder import Ladder, Pause, Rung, climb, rests_until
-from models.workdays import Calendar
+from models.calendars.workdays import Calendar
+from models.escalation.climb import Pause, climb, rests_until
+from models.terms.policy import Policy, Rung
 from tasks.library import load_library
-from tests.factories import CHINA, a_calendar, a_ladder, a_name, china
+from tests.factories import CHINA, a_calendar, a_name, a_policy, china
 
 LIBRARY = load_library()
-STANDARD = LIBRARY.ladders["standard"]
+LADDER = a_policy()
 OFFICE = a_calendar()
 CN_OFFICE = LIBRARY.calendars["cn-office"]
 HOUR = timedelta(hours=1)
 
 
 def mornings(stalls_at: datetime, *pauses: Pause, calendar: Calendar = OFFICE) -> list[datetime | None]:
-    return climb(STANDARD, calendar, stalls_at, pauses)
+    return climb(LADDER, calendar, stalls_at, pauses)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_climb_goes_up_on_working_mornings_outside_the_pauses(hours: int, rest
 def test_an_acknowledgement_rests_the_climb_for_working_days(
     rest: int, acknowledged_at: datetime, until: datetime
 ) -> None:
-    end = rests_until(a_ladder(acknowledged_for=rest), OFFICE, acknowledged_at)
+    end = rests_until(a_policy(acknowledged_for=rest), OFFICE, acknowledged_at)
 
     assert end.replace(second=0) == until
 
@@ -143,9 +144,9 @@ def test_an_acknowledgement_rests_the_climb_for_working_days(
         [],  # none
     ],
 )
-def test_a_ladder_that_does_not_climb_is_refused(rungs: list[tuple[str, int]]) -> None:
+def test_a_policy_that_does_not_climb_is_refused(rungs: list[tuple[str, int]]) -> None:
     with pytest.raises(ValidationError):
-        Ladder(
+        Policy(
             code="flat",
             rungs=tuple(Rung(code=code, after=after, role="MER", asks=a_name("Do")) for code, after in rungs),
         )
