@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, Row, Select, String, and_, case, func, literal, or_, select, update
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -197,7 +197,7 @@ def _told_again(house: Library, moment: datetime) -> list[ColumnElement[bool]]:
     return [
         and_(
             _notices.repeat > 0,
-            _notices.told_at < before - (_notices.repeat - 1) * _ONE_DAY,
+            _notices.told_at < literal(before, DateTime(timezone=True)) - (_notices.repeat - 1) * _ONE_DAY,
             _follow_ups.clock.is_(None),
         )
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -248,7 +249,8 @@ async def test_a_round_of_the_watch_does_all_of_it_through_its_deployment(
 
     state = await eventually(ended)
     assert (state.type, state.name) == (StateType.COMPLETED, "Watched")
-    assert state.message == "1 woken, 1 ended, 1 missing"
+    # What the three said may be delivered by this watch, or by the worker before it.
+    assert re.sub(r"\d+ delivered, ", "", state.message or "") == "1 woken, 1 ended, 1 missing"
     for order in (due, failed, gone):
         await eventually(lambda order=order: woke(order, 2))  # type: ignore[misc]
 
@@ -297,7 +299,7 @@ async def many_orders(gendan: House, like: Following, count: int) -> AsyncIterat
             await prefect.execute("DELETE FROM flow_run WHERE id = ANY(%s)", [list(added.values())])
 
 
-async def test_a_watch_with_nothing_to_do_asks_seven_questions_and_reads_no_order(
+async def test_a_watch_with_nothing_to_do_asks_few_questions_and_reads_no_order(
     follow: Follow, client: PrefectClient, gendan: House
 ) -> None:
     order = await follow.real()
@@ -321,7 +323,8 @@ async def test_a_watch_with_nothing_to_do_asks_seven_questions_and_reads_no_orde
             event.remove(engine().sync_engine, "before_cursor_execute", hear)
 
     assert done == [0] * 7
-    assert 1 <= len(asked) <= 7, asked
+    # Seven, one more where a run ended lately, and three where somebody's notices wait for his next digest.
+    assert 7 <= len(asked) <= 11, asked
     # The post asks for notices, each with its order's merchandiser: there are none.
     others = [statement for statement in asked if "FROM notices" not in statement]
     assert not [statement for statement in others if "FROM orders" in statement or "FROM entries" in statement]
