@@ -27,7 +27,7 @@ from tasks.waking import wake_due
 from tasks.watching import mend_ended, mend_missing, mend_stuck
 
 NAME = "watch"
-MOST_QUERIES = 5
+MOST_QUERIES = 12
 ROUNDS = 5
 BATCH = 1000
 

@@ -22,6 +22,7 @@ from models.book.order_file import OrderFile
 from models.errors import Refused
 from models.seasons.result import MessageResult, Result, result_of
 from models.seasons.season import Timeline, next_instant
+from notifications.channels import ALWAYS
 from tasks import database
 from tasks.logbook import record_reports
 from tasks.notices import list_notices
@@ -82,7 +83,7 @@ def write_channels(home: Path) -> Path:
     path = home / "channels.yaml"
     path.write_text(
         "# On a virtual clock, messages are written to files and sent to nobody.\n"
-        f"urls:\n  - outbox://{outbox.absolute()}:\n      - tag: MER, PROD, SALES, GM\n",
+        f"urls:\n  - outbox://{outbox.absolute()}:\n      - tag: {ALWAYS}\n",
         encoding="utf-8",
     )
     return path

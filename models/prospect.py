@@ -12,7 +12,7 @@ from models.book.order_file import Claim, OrderFile
 from models.book.report import LogLine
 from models.calendars.workdays import ONE_DAY
 from models.codes import SAMPLED
-from models.escalation.climb import climb
+from models.escalation.climb import climb, morning_of, next_chance
 from models.status.standing import Standing
 
 NOTE = "NOTE"
@@ -91,24 +91,25 @@ def _order_wanted(file: OrderFile, at: Standing) -> list[Note]:
 
 
 def _calls(file: OrderFile, at: Standing) -> list[tuple[str, datetime]]:
-    home = file.calendar
+    home, policy = file.calendar, file.policy
     calls: list[tuple[str, datetime]] = []
     contact = _last(file, at.now, Contact)
     agreed_call = contact.next_on if contact is not None else None
     if contact is not None and agreed_call is not None:
-        morning = home.opening(home.on_or_before(agreed_call))
-        calls.append((NEXT_CONTACT, max(morning, home.next_working_moment(contact.recorded_at))))
+        morning = morning_of(policy, home, home.on_or_before(agreed_call))
+        calls.append((NEXT_CONTACT, max(morning, next_chance(policy, home, contact.recorded_at))))
     quotation = _last(file, at.now, QuotationValid)
     if quotation is not None:
         day = quotation.until
         for _ in range(QUOTE_WARNING):
             day = home.on_or_before(day - ONE_DAY)
-        calls.append((QUOTE_ENDS, max(home.opening(day), home.next_working_moment(quotation.recorded_at))))
+        morning = morning_of(policy, home, day)
+        calls.append((QUOTE_ENDS, max(morning, next_chance(policy, home, quotation.recorded_at))))
     if file.template.dormant_after is not None:
         day = home.local_date(_last_word(file, at.now)) + timedelta(days=file.template.dormant_after)
         if agreed_call is not None:
             day = max(day, agreed_call + ONE_DAY)  # silence until the agreed day is what was agreed
-        calls.append((DORMANT, home.next_working_moment(home.opening(day))))
+        calls.append((DORMANT, next_chance(policy, home, home.opening(day))))
     return calls
 
 

@@ -20,6 +20,7 @@ from models.book.order_file import Claim, OrderFile
 from models.decide import Tell
 from models.errors import Unavailable
 from models.escalation.notice import Manner
+from models.planning.plan import Calendars
 from models.post.dispatch import NEWS, Parcel, Reader, Waiting, post
 from models.post.windows import last_slot, may_write
 from models.status.standing import standing
@@ -29,6 +30,7 @@ from notifications.facts import Facts, gather
 from notifications.message import Message
 from notifications.messages import compose
 from notifications.notes import budget_is_used_up, letter_is_dead
+from tasks.calendar_lists import calendars_in_force
 from tasks.clock import now
 from tasks.database import transaction
 from tasks.library import Library, library
@@ -90,7 +92,9 @@ async def dispatch() -> Dispatched:
     """
     done = Dispatched()
     moment = now()
-    candidates, dead = await _look(library(), moment)
+    async with transaction() as connection:
+        house = replace(library(), calendars=await calendars_in_force(connection))
+    candidates, dead = await _look(house, moment)
     if dead:
         await _tell_of_the_dead(dead, moment)
     by_person: dict[str, list[_Candidate]] = defaultdict(list)
@@ -102,16 +106,18 @@ async def dispatch() -> Dispatched:
             at_once[candidate.person.code, candidate.waiting.order_no, candidate.claim].append(candidate)
     for mine in at_once.values():
         person = mine[0].person
-        reader = Reader(person, library().calendars[person.calendar])
+        reader = Reader(person, house.calendars[person.calendar])
         await _send(reader, Parcel(tuple(candidate.waiting for candidate in mine)), mine, done)
     if by_person:
-        await _dispatch_to(by_person, moment, done)
+        await _dispatch_to(by_person, house.calendars, moment, done)
     return done
 
 
-async def _dispatch_to(by_person: Mapping[str, Sequence[_Candidate]], moment: datetime, done: Dispatched) -> None:
+async def _dispatch_to(
+    by_person: Mapping[str, Sequence[_Candidate]], calendars: Calendars, moment: datetime, done: Dispatched
+) -> None:
     complete = await _is_complete(moment)
-    readers = await _readers([mine[0].person for mine in by_person.values()], moment)
+    readers = await _readers([mine[0].person for mine in by_person.values()], calendars, moment)
     held: dict[datetime, list[int]] = defaultdict(list)
     for code, mine in by_person.items():
         reader = readers[code]
@@ -237,9 +243,8 @@ async def _is_complete(moment: datetime) -> bool:
         return (await connection.execute(query.limit(1))).first() is None
 
 
-async def _readers(people: Iterable[Person], moment: datetime) -> dict[str, Reader]:
+async def _readers(people: Iterable[Person], calendars: Calendars, moment: datetime) -> dict[str, Reader]:
     """Return each person with his calendar and what he got today: one query for all."""
-    calendars = library().calendars
     readers = {person.code: Reader(person, calendars[person.calendar]) for person in people}
     since = moment - timedelta(days=40)
     query = (

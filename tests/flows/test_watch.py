@@ -323,8 +323,8 @@ async def test_a_watch_with_nothing_to_do_asks_few_questions_and_reads_no_order(
             event.remove(engine().sync_engine, "before_cursor_execute", hear)
 
     assert done == [0] * 7
-    # Seven, one more where a run ended lately, and three where somebody's notices wait for his next digest.
-    assert 7 <= len(asked) <= 11, asked
+    # Eight, one more where a run ended lately, and three where somebody's notices wait for his next digest.
+    assert 8 <= len(asked) <= 12, asked
     # The post asks for notices, each with its order's merchandiser: there are none.
     others = [statement for statement in asked if "FROM notices" not in statement]
     assert not [statement for statement in others if "FROM orders" in statement or "FROM entries" in statement]

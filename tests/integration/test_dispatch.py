@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,16 @@ from models.escalation.notice import Manner
 from models.terms.milestone import Takes
 from models.terms.template import Template
 from tasks import database, dispatch
+from tasks.calendar_lists import keep_lists
 from tasks.database import transaction
 from tasks.dispatch import ADMIN, PATIENCE, Dispatched
 from tasks.follow_ups import wake_up
 from tasks.handing_over import hand_over, plan_hand_over
-from tasks.library import FOLDER
+from tasks.library import FOLDER, library
 from tasks.notices import list_notices, record
 from tests.books import place, run
 from tests.factories import a_milestone, a_template, an_order, china
+from tests.notices import a_list, days
 
 MINUTES = timedelta(minutes=1)
 PEOPLE = """
@@ -452,6 +454,17 @@ async def test_what_is_unanswered_stands_again_in_the_first_digest_of_a_day(cloc
     assert ["again" in body for body in at.values()] == [False, True]
 
 
+async def test_a_day_off_of_a_loaded_list_is_one_for_the_post(clock: Clock) -> None:
+    assert library().calendars["cn-office"].is_workday(date(2027, 3, 10))
+    await keep_lists([a_list(holidays=a_list().holidays | days("2027-03-10"))])
+    await orders("A")
+    await raised("A", said(china(10, 8, 30, month=3, year=2027)))
+
+    clock.at = china(10, 8, 31, month=3, year=2027)
+    assert await the_post() == Dispatched()
+    assert await held() == [china(11, 8, 30, month=3, year=2027)]
+
+
 async def test_what_may_be_told_again_is_not_even_read_until_somebodys_first_digest(clock: Clock) -> None:
     for order_no in await many(10):
         await raised(order_no, said(china(DAY, 8, 30), repeat=1))
@@ -464,7 +477,7 @@ async def test_what_may_be_told_again_is_not_even_read_until_somebodys_first_dig
         with queries() as made:
             assert await the_post() == Dispatched()
         asked.append(len(made))
-    assert asked == [2] * 4
+    assert asked == [3] * 4
 
     clock.at = china(DAY + 1, 8, 31)
     assert await the_post() == Dispatched(1, 10)
@@ -627,4 +640,4 @@ async def test_the_queries_of_a_dispatch_do_not_grow_with_the_orders(clock: Cloc
         counts.append(len(asked))
 
     assert counts[0] == counts[1]
-    assert counts[0] <= 4 + 2 * 12
+    assert counts[0] <= 5 + 2 * 12
