@@ -12,6 +12,7 @@ from models.escalation.owner import owner_of
 from models.names import Name
 from models.planning.hard_dates import HardDate
 from models.planning.outlook import Outlook, outlook, slack_days
+from models.planning.provisional import ProvisionalDates, provisional_dates
 from models.prospect import CONTRACT_SIGNED, DORMANT, NEXT_CONTACT, QUOTE_ENDS, next_contact, silent_for
 from models.status.lateness import as_date, days_late
 from models.status.standing import Standing
@@ -39,11 +40,12 @@ def gather(file: OrderFile, at: Standing, tell: Tell, parties: Parties) -> Facts
     home, order = file.calendar.tz, file.order
     about, rung = tell.claim.milestone, tell.claim.rung
     ahead = _ahead(file, at)
+    unsure = provisional_dates(file, at, ahead)
     kind = _kind(file, tell)
     deadline = _deadline(file, at, tell, kind, ahead)
     step = about if about in file.template.by_code else _to_hurry(file, at, ahead, deadline)
-    stall = _stall(file, at, tell, parties, step) if step and kind is not Kind.NOTE else None
-    sailing = _sailing(file, at, stall, ahead)
+    stall = _stall(file, at, tell, parties, step, unsure) if step and kind is not Kind.NOTE else None
+    sailing = _sailing(file, at, stall, ahead, unsure)
     return Facts(
         order_no=order.order_no,
         customer=order.customer,
@@ -155,7 +157,7 @@ def _to_hurry(file: OrderFile, at: Standing, ahead: Outlook | None, deadline: De
     return min(codes, key=urgency, default=None)
 
 
-def _stall(file: OrderFile, at: Standing, tell: Tell, parties: Parties, code: str) -> Stall:
+def _stall(file: OrderFile, at: Standing, tell: Tell, parties: Parties, code: str, unsure: ProvisionalDates) -> Stall:
     rung, policy = tell.claim.rung, file.policy
     milestone = file.template.by_code[code]
     waits, owner = milestone.waiting_on, owner_of(file, [e for e in file.entries if e.recorded_at <= at.now], code)
@@ -172,6 +174,7 @@ def _stall(file: OrderFile, at: Standing, tell: Tell, parties: Parties, code: st
         rung=rung,
         step=_step(file, code),
         due=due.astimezone(zone),
+        unsure=code in unsure.plan and due > at.now,
         promised=promised.astimezone(zone) if promised else None,
         late=days_late(file, due, at.now) if due < at.now else 0,
         left=file.calendar.count_workdays(file.calendar.local_date(at.now), file.calendar.local_date(chased)),
@@ -213,7 +216,9 @@ def _attribute(order: Order, names: tuple[str, ...]) -> str:
     return next((written[name] for name in names if written.get(name, "").strip()), "")
 
 
-def _sailing(file: OrderFile, at: Standing, stall: Stall | None, ahead: Outlook | None) -> Sailing | None:
+def _sailing(
+    file: OrderFile, at: Standing, stall: Stall | None, ahead: Outlook | None, unsure: ProvisionalDates
+) -> Sailing | None:
     if at.etd is None:
         return None
     calendar = file.calendar
@@ -225,12 +230,12 @@ def _sailing(file: OrderFile, at: Standing, stall: Stall | None, ahead: Outlook 
         days_past=max(0, (today - ship_day).days),
         days_used=max(0, used),
         departed_at=at.departed_at.astimezone(calendar.tz) if at.departed_at else None,
-        foreseen=_foreseen(file, at, ahead, stall.step.code) if stall and ahead else None,
+        foreseen=_foreseen(file, at, ahead, stall.step.code, unsure) if stall and ahead else None,
         is_hoped=file.order.kind is OrderKind.PROSPECT,
     )
 
 
-def _foreseen(file: OrderFile, at: Standing, ahead: Outlook, code: str) -> Foreseen:
+def _foreseen(file: OrderFile, at: Standing, ahead: Outlook, code: str, unsure: ProvisionalDates) -> Foreseen:
     assert at.etd is not None
     ahead_of = _leads_to(file.template, code)
     broken = [b.hard for b in ahead.broken if b.hard.milestone in ahead_of] if ahead.at_risk(code) else []
@@ -239,6 +244,7 @@ def _foreseen(file: OrderFile, at: Standing, ahead: Outlook, code: str) -> Fores
     sails_on = file.calendar.local_date(ahead.sails_at)
     return Foreseen(
         sails_on=sails_on,
+        unsure=file.template.departure in unsure.forecast,
         is_late=ahead.slips,
         slips=(sails_on - as_date(at.etd, file.calendar)).days,
         slack=slack_days(file, ahead, code),

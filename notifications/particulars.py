@@ -88,7 +88,8 @@ class Stall:
     """
     A milestone that is late, or soon due.
 
-    `due` and `promised` are in the zone of the milestone's own calendar. `late` is in working days of the
+    `due` and `promised` are in the zone of the milestone's own calendar; `unsure` says that holidays which are not
+    published yet may still move `due`. `late` is in working days of the
     order's calendar, counted from the plan, `left` those until the date that is chased for. `dates_given` is how many
     dates were promised so far. `asks` is empty where the policy asks for nothing on this rung. `next` is None on the
     last rung, and while the climb rests. `follows` are the milestones directly after it that are not reached. `done`
@@ -98,6 +99,7 @@ class Stall:
     rung: str
     step: Step
     due: datetime
+    unsure: bool
     promised: datetime | None
     late: int
     left: int
@@ -157,13 +159,15 @@ class Foreseen:
     """
     What a stall does to the ship date.
 
-    `sails_on` is the day of the forecast departure in the order's zone, `is_late` whether that is after the ETD, and by
+    `sails_on` is the day of the forecast departure in the order's zone (`unsure`: holidays which are not published yet
+    may still move it), `is_late` whether that is after the ETD, and by
     how many calendar days (`slips`). `slack` are the working days that the step has left, below 0 where it breaks a
     date. `breaks` is the first hard date that it breaks, `next` the first one still to come that it leads to; both in
     the zone of those who keep it.
     """
 
     sails_on: date
+    unsure: bool
     is_late: bool
     slips: int
     slack: int | None

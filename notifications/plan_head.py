@@ -19,10 +19,8 @@ from models.terms.credit import SILENT, Credit
 from notifications.badges import agreed_call, state_name
 from notifications.deadlines import KEPT, MISSED, day_of, deadline_at, deadline_name, missed_by, moved, origin
 from notifications.facts import Parties, name_of, note_on
-from notifications.texts import count, day, enumerate_, quantity, sailing_day, say, when
+from notifications.texts import UNSURE, count, day, enumerate_, quantity, sailing_day, say, when
 
-UNSURE = "~"
-"""Stands before a date that rests on a year whose official holidays are not published."""
 _ARROW = " → "
 _CUSTOMS = "CUSTOMS"
 

@@ -15,8 +15,8 @@ from models.planning.sheet import Sheet, SheetLine
 from models.planning.state import MilestoneState
 from notifications.deadlines import zone_of
 from notifications.facts import Parties, name_of
-from notifications.plan_head import UNSURE, Headline, head
-from notifications.texts import END_OF_DAY, day, enumerate_, quantity, say, zone
+from notifications.plan_head import Headline, head
+from notifications.texts import END_OF_DAY, UNSURE, day, enumerate_, quantity, say, zone
 
 ON_PATH = "→"
 """Stands before a milestone of the driving path."""

@@ -19,6 +19,8 @@ Text = str | list[str] | Plural
 
 ELLIPSIS = "…"
 END_OF_DAY = time(23, 59, 59)
+UNSURE = "~"
+"""Stands before a date that rests on a year whose official holidays are not published."""
 _UNSEEN = frozenset(
     map(
         chr,

@@ -27,7 +27,7 @@ from notifications.particulars import (
     Step,
     Way,
 )
-from notifications.texts import Dates, count, enumerate_, one_line, quantity, say, shorten
+from notifications.texts import UNSURE, Dates, count, enumerate_, one_line, quantity, say, shorten
 
 PERSON, PRODUCT, NOTE = 40, 60, 200
 """Characters for a person or customer, for what was ordered, and for a note."""
@@ -231,7 +231,7 @@ class _Wording:
             yield self._line("note", self._note(self.facts.note))
 
     def _step(self, stall: Stall) -> Iterator[Line]:
-        due = self.dates.instant(stall.due)
+        due = self._due(stall)
         yield self._line("step", f"{stall.step.code} {stall.step.name.in_(self.language)}")
         if stall.late and not self.brief:  # there the first line says it
             due = self._say("due_late", due=due, late=count(self.language, "late", stall.late))
@@ -246,9 +246,8 @@ class _Wording:
 
     def _who(self, stall: Stall) -> Iterator[Line]:
         yield self._line("owner", one_line(stall.accountable.in_(self.language)))
-        waiting = enumerate_(
-            self.language, [one_line(each.name.in_(self.language)) for each in stall.waiting_on], _LISTED
-        )
+        others = [each.name for each in stall.waiting_on if each.name != stall.accountable]
+        waiting = enumerate_(self.language, [one_line(name.in_(self.language)) for name in others], _LISTED)
         if waiting:
             yield self._line("waiting", waiting)
 
@@ -297,7 +296,7 @@ class _Wording:
     def _foreseen(self, foreseen: Foreseen, etd: str, rest: str) -> str:
         """Say the effect of the delay: on the ship date, on which deadline, and how much room is left."""
         if foreseen.is_late:
-            line = self._say("etd_forecast", etd=etd, forecast=self.dates.day(foreseen.sails_on))
+            line = self._say("etd_forecast", etd=etd, forecast=self._sails(foreseen))
         else:
             line = self._say("etd", etd=etd, left=rest)
         if foreseen.breaks is not None and not self._is_named(foreseen.breaks):
@@ -343,7 +342,7 @@ class _Wording:
         return self._say(
             "etd_moves",
             etd=self.dates.etd(sailing.etd),
-            forecast=self.dates.day(foreseen.sails_on),
+            forecast=self._sails(foreseen),
             moved=moved(foreseen.slips, self.language, late=True),
         )
 
@@ -358,10 +357,16 @@ class _Wording:
         return self._say("hard_missed", line=line, late=count(self.language, "days_too_late", deadline.too_late))
 
     def _cause(self, stall: Stall) -> str:
-        due = self.dates.instant(stall.due)
+        due = self._due(stall)
         if stall.late:
             due = self._say("due_late", due=due, late=count(self.language, "late", stall.late))
         return self._say("cause", step=self._named(stall.step), due=due)
+
+    def _due(self, stall: Stall) -> str:
+        return (UNSURE if stall.unsure else "") + self.dates.instant(stall.due)
+
+    def _sails(self, foreseen: Foreseen) -> str:
+        return (UNSURE if foreseen.unsure else "") + self.dates.day(foreseen.sails_on)
 
     def _way(self, way: Way) -> str:
         days = count(self.language, "calendar_days", way.days)
@@ -377,10 +382,11 @@ class _Wording:
         facts, stall = self.facts, self.facts.stall
         if stall is not None and stall.asks is not None:
             return one_line(stall.asks.in_(self.language))
-        if stall is not None and stall.waits_on(CUSTOMS):
-            return self._say("asks_customs")
-        if stall is not None and stall.waits_on(BUYER) and facts.kind not in (Kind.MISSED, Kind.DECISION):
-            return self._say("asks_buyer")
+        if stall is not None and facts.kind is not Kind.DECISION:
+            if stall.waits_on(CUSTOMS):
+                return self._say("asks_customs")
+            if stall.waits_on(BUYER) and facts.kind is not Kind.MISSED:
+                return self._say("asks_buyer")
         match facts.kind:
             case Kind.REMINDER | Kind.STALL:
                 return self._say("asks_reminder")
@@ -390,7 +396,7 @@ class _Wording:
                 foreseen = facts.sailing.foreseen if facts.sailing is not None else None
                 if foreseen is None or not foreseen.is_late:
                     return self._say("asks_missed")
-                return self._say("asks_missed_on", forecast=self.dates.day(foreseen.sails_on))
+                return self._say("asks_missed_on", forecast=self._sails(foreseen))
             case Kind.DECISION:
                 return self._say("asks_alarm")
             case _:
@@ -431,6 +437,14 @@ class _Wording:
             yield self._answer("plan", "plan")
 
     def _after(self) -> Iterator[Line]:
+        yield from self._goes_on()
+        stall, sailing = self.facts.stall, self.facts.sailing
+        foreseen = sailing.foreseen if sailing is not None else None
+        # as these are the dates that carry the mark
+        if (stall is not None and stall.unsure) or (foreseen is not None and foreseen.unsure and foreseen.is_late):
+            yield Line("unsure", "", self._say("unsure", mark=UNSURE))
+
+    def _goes_on(self) -> Iterator[Line]:
         stall = self.facts.stall
         if stall is None or self.facts.kind is Kind.DECISION:
             return

@@ -148,7 +148,8 @@ class Waiting(_Part):
     What is different where a step waits on a party.
 
     `instead` names the roles that are told in the place of others: a late buyer's comment goes to sales and not to
-    production. `asks` replaces what is asked on every rung: customs is not pressed, the next sailing is looked for.
+    production. `asks` replaces what is asked on every rung but the last, where somebody decides: customs is not
+    pressed, the next sailing is looked for.
     """
 
     instead: dict[str, str] = {}
@@ -238,8 +239,8 @@ class Policy(_Part):
         return self.heads.get(owner, {}).get(role, role)
 
     def asks_of(self, rung: str, waits: tuple[str, ...]) -> Name:
-        """Return the one thing that is asked on a rung, of a step that waits on `waits`."""
-        for party in waits:
+        """Return the one thing that is asked on a rung, of a step that waits on `waits`; on the last one, its own."""
+        for party in waits if rung != self.rungs[-1].code else ():
             waiting = self.waiting_on.get(party)
             if waiting is not None and waiting.asks is not None:
                 return waiting.asks

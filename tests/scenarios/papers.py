@@ -10,8 +10,16 @@ from models.book.report import Report
 from models.names import Language
 from models.terms.credit import Credit, presentation_limit
 from notifications.sheet import sheet
-from tests.scenarios.production import PLAIN, PRE_PRODUCTION
-from tests.scenarios.stage import LIBRARY, Line, OnPaper, Stage, on
+from tests.scenarios.production import BOOKED, PLAIN, PRE_PRODUCTION
+from tests.scenarios.stage import LIBRARY, Line, OnPaper, Stage, morning, on
+
+BEGUN = (
+    "ORD_RCVD", "ORD_REVIEW", "PI_SIGNED", "TA_FROZEN", "LC_RCVD", "LC_REVIEW", "LC_OK", "ARTWORK_APP", "GOLDEN_APP",
+    "CERT_OK", "PROD_ORDER", "MAT_PO", "MAT_IN", "MAT_READY", "PP_MEET", "MP_START",
+)  # fmt: skip
+SEWN = (
+    "PPS_APP", "PP_MEET", "TRIM_IN", "FAB_IN", "FAB_QC", "MAT_READY", "CUT_START", "SEW_START", "INLINE_QC", *BOOKED
+)  # fmt: skip
 
 
 async def the_credit_ends_on_a_sunday(stage: Stage) -> None:
@@ -31,6 +39,21 @@ async def the_credit_ends_on_a_sunday(stage: Stage) -> None:
     assert (late.by, late.extended_from) == (date(2026, 10, 26), date(2026, 10, 25)), "the expiry does"
     assert not ahead.slips
     assert ahead.broken == ()
+
+    # Nobody inspects the goods: the vessel after the 3rd is too late. The general manager is told, once.
+    await stage.done(*BEGUN)
+    await stage.go_to(on(9, 29))
+    about_credit = [line for line in await stage.said() if line.milestone.startswith("LC_")]
+    assert about_credit == [Line(morning(9, 21), "LC_44C", "L4", "GM")]
+    alarm = await stage.words("LC_44C", "L4", "GM")
+    for fact in (
+        stage.order_no,
+        "latest shipment (44C) Sat 3 Oct",
+        "LC-88",
+        "have the L/C amended",
+        "Decide how the date",
+    ):
+        assert fact in alarm, fact
 
 
 async def the_system_is_down_for_sixty_hours(stage: Stage) -> None:
@@ -65,6 +88,20 @@ async def the_order_sails_in_january_2027(stage: Stage) -> None:
     assert lines["FAB_IN"].plan.year == 2026
     every_day = {code for code in in_2027 if LIBRARY.calendars[_calendar(code)].published is None}
     assert in_2027 - every_day <= marked
+
+    await stage.done("ORD_RCVD", *PRE_PRODUCTION, *SEWN)
+    await stage.go_to(on(12, 31))
+    assert [line for line in await stage.said() if line.milestone == "SEW_END"] == [
+        Line(morning(12, 29), "SEW_END", "R5", "PROD")
+    ]
+    for language, due, why in (
+        (Language.EN, "Due: ~Wed 6 Jan 2027", "~ provisional: holidays are not published yet"),
+        (Language.ZH_HANS, "应完成: ~2027-01-06(三)", "~ 暂定: 放假安排尚未公布"),
+        (Language.ZH_HANT, "應完成: ~2027-01-06(三)", "~ 暫定: 放假安排尚未公布"),
+    ):
+        asked = await stage.words("SEW_END", "R5", "PROD", language)
+        assert due in asked
+        assert why in asked
 
 
 def _calendar(code: str) -> str:

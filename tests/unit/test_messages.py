@@ -508,7 +508,7 @@ def test_a_stall_with_time_left_says_how_much() -> None:
 def test_a_step_with_time_left_is_not_blamed_for_what_another_breaks() -> None:
     body = said(a_stall(mid_season(), china(11, 9, month=12), "L1", "INSURED")).body
 
-    assert "→ forecast Thu 7 Jan 2027; slack 14\n" in body
+    assert "→ forecast ~Thu 7 Jan 2027; slack 14\n" in body
     assert "breaks" not in body
 
 
