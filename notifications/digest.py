@@ -271,7 +271,8 @@ def _who(facts: Facts, language: Language) -> str:
     if facts.stall is None:
         return ""
     owner = one_line(facts.stall.accountable.in_(language))
-    waiting = enumerate_(language, [one_line(each.name.in_(language)) for each in facts.stall.waiting_on], _LISTED)
+    others = [each.name for each in facts.stall.waiting_on if each.name != facts.stall.accountable]
+    waiting = enumerate_(language, [one_line(name.in_(language)) for name in others], _LISTED)
     return say(language, "digest_owner", owner=owner, waiting=waiting) if waiting else owner
 
 

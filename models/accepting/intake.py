@@ -206,6 +206,7 @@ def order_from(
         # Hoped for as soon as the template thinks possible: a prospect without a day would never be chased.
         etd = calendar.local_date(placed_at) + timedelta(days=template.lead_days)
     ship_from, ship_by = _window(row)
+    value, currency = _worth(row)
     try:
         order = Order(
             order_no=order_no,
@@ -221,9 +222,9 @@ def order_from(
             ship_from=ship_from,
             ship_by=ship_by,
             cancel_after=_whole_day(row, "cancel_after", _cell(row, "cancel_after")),
-            value=_number(row, "value", zero_is_unknown=True),
-            currency=_cell(row, "currency").upper(),
-            tier=_one_line(row, "tier"),
+            value=value,
+            currency=currency,
+            tier=_tier(row),
             first_order=_yes(row, "first_order"),
             attributes=_attributes(row, ORDER_COLUMNS),
         )
@@ -232,6 +233,25 @@ def order_from(
     return Accepted(order, template)
 
 
+def _worth(row: Row) -> tuple[float | None, str]:
+    """Return the value of an order, and its currency; a value means nothing without one."""
+    value, currency = _number(row, "value", zero_is_unknown=True), _cell(row, "currency").upper()
+    if currency and not _CURRENCY.fullmatch(currency):
+        raise RowRefused(row.line, "currency", f"{shown(currency)} is no ISO 4217 code: three letters such as USD")
+    if value is not None and not currency:
+        raise RowRefused(row.line, "currency", f"is missing: say what the value of {value:,.12g} is in, such as USD")
+    return value, currency
+
+
+def _tier(row: Row) -> str:
+    tier = _one_line(row, "tier")
+    if len(tier) > _LONGEST_TIER:
+        raise RowRefused(row.line, "tier", f"{shown(tier)} is longer than {_LONGEST_TIER} characters: write one as A")
+    return tier
+
+
+_CURRENCY = re.compile("[A-Z]{3}")
+_LONGEST_TIER = 8
 _YES = frozenset({"yes", "y", "true", "1", "是", "x"})
 _NO = frozenset({"", "no", "n", "false", "0", "否"})
 

@@ -223,6 +223,47 @@ def test_an_order_of_unknown_quantity_is_taken(quantity: str) -> None:
     assert order(quantity=quantity).order.quantity is None
 
 
+def test_an_order_says_what_it_is_worth_and_how_important_its_customer_is() -> None:
+    taken = order(value="186000.50", currency="usd", tier="A", first_order="yes").order
+
+    assert (taken.value, taken.currency) == (186000.5, "USD")
+    assert (taken.tier, taken.first_order) == ("A", True)
+
+
+def test_an_order_that_says_nothing_of_that_is_taken() -> None:
+    for cells in ({}, {"value": "", "currency": "", "tier": "", "first_order": ""}, {"value": "0", "currency": "EUR"}):
+        taken = order(**cells).order
+        assert (taken.value, taken.tier, taken.first_order) == (None, "", False)
+
+
+@pytest.mark.parametrize(
+    ("written", "first"),
+    [("yes", True), ("Y", True), ("TRUE", True), ("1", True), ("是", True), ("x", True), ("no", False), ("否", False)],
+)
+def test_a_first_order_is_said_in_either_language(written: str, first: bool) -> None:
+    assert order(first_order=written).order.first_order is first
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "why"),
+    [
+        ({"value": "186,000", "currency": "USD"}, "value", "186,000"),
+        ({"value": "-5", "currency": "USD"}, "value", "-5"),
+        ({"value": "much", "currency": "USD"}, "value", "much"),
+        ({"value": "186000"}, "currency", "such as USD"),
+        ({"value": "186000", "currency": "dollars"}, "currency", "DOLLARS"),
+        ({"value": "186000", "currency": "$"}, "currency", "$"),
+        ({"first_order": "perhaps"}, "first_order", "neither yes nor no"),
+        ({"tier": "very important"}, "tier", "very important"),
+    ],
+)
+def test_worth_and_importance_that_cannot_be_meant_are_refused(cells: dict[str, str], column: str, why: str) -> None:
+    refused = refusal(order, **cells)
+
+    assert refused.column == column
+    assert why in refused.reason
+
+
 def test_an_order_may_sail_on_the_day_that_it_was_placed() -> None:
     accepted = order(placed_at="2026-09-20T18:00:00+08:00", etd="2026-09-20T12:00:00+08:00")
 
