@@ -203,12 +203,13 @@ async def test_an_address_that_does_not_take_the_alarm_is_not_named_in_the_failu
     assert len(administrator.told) == 1
 
 
-@pytest.mark.usefixtures("channels")
-async def test_an_alarm_for_a_tag_that_nobody_has_fails_aloud() -> None:
-    with pytest.raises(NotificationError) as failed:
-        await GendanChannel(tag="nobody").notify("body", "subject")
+async def test_an_alarm_for_a_tag_that_nobody_has_fails_aloud(channels: Path) -> None:
+    nobody(channels)
 
-    assert "nobody" in failed.value.log
+    with pytest.raises(NotificationError) as failed:
+        await GendanChannel().notify("body", "subject")
+
+    assert "admin" in failed.value.log
 
 
 @pytest.mark.usefixtures("gendan")
