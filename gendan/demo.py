@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from prefect.client.orchestration import get_client
+
 import gendan
 from gendan.replay import OrderPlay, read_result, stopped_in_order, write_channels
 from gendan.season import Season, load_season
@@ -23,8 +25,10 @@ from models.status.lateness import days_late
 from models.status.standing import Standing, standing
 from notifications.badges import badge
 from tasks import database
+from tasks.clock import now
 from tasks.library import library
 from tasks.notices import list_notices
+from tasks.operations import OperationsPages
 from tasks.settings import Settings
 from tasks.virtual import sleepers
 
@@ -83,6 +87,8 @@ async def _play(season: Season, pace: float, tell: Callable[[Line], None]) -> Re
                 tell(line)
             await asyncio.sleep(max(0.0, pace - (time.monotonic() - begun)))
     result = await read_result([file.order.order_no for file in season.files], season.until)
+    async with get_client() as client:
+        await OperationsPages().refresh(client, now())  # the watch would, within ten minutes
     await database.close()
     return result
 

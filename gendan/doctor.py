@@ -171,7 +171,7 @@ async def _channels(settings: Settings) -> list[Finding]:
     library = load_library(settings.library)
     findings = [Finding("channels", False, problem) for problem in channels.check()]
     findings += [Finding("channels", False, words) for words in unreached(library, channels.tags, settings.channels)]
-    if ADMIN not in channels.tags:
+    if not channels.tags & {ADMIN, ALWAYS}:
         findings.append(Finding("watch", False, nobody_is_told(settings.channels)))
     return findings or [Finding("channels", True, f"everybody is reached ({settings.channels})")]
 

@@ -25,7 +25,7 @@ from pydantic import Field
 
 from models.errors import ChannelFailed, NoChannel
 from models.names import Language
-from notifications.channels import Channels
+from notifications.channels import ALWAYS, Channels
 from notifications.message import Message
 from notifications.texts import say
 from tasks.settings import settings
@@ -77,7 +77,7 @@ async def guard_watch(
     watched, or `None`. `within` is at least 10 s: Prefect takes no less.
     """
     known = await client.read_automations_by_name(GUARD)
-    if ADMIN not in Channels.from_file(channels).tags:
+    if not Channels.from_file(channels).tags & {ADMIN, ALWAYS}:
         for automation in known:
             await client.delete_automation(automation.id)
         return nobody_is_told(channels)

@@ -206,7 +206,7 @@ async def _chase_rows(chased: list[Row[Any]], at: datetime) -> list[ChaseRow]:
     """Make the rows; the effect on the ship date is worked out for as many orders as the table shows."""
     numbers = list(dict.fromkeys(row.order_no for row in chased))
     files = await open_files(numbers[:MOST]) if numbers else {}
-    opened = {number: _Ahead(file, at) for number, (file, _) in files.items()}
+    opened = {number: _Ahead(file, follow_up.clock or at) for number, (file, follow_up) in files.items()}
     return [_chase_row(row, opened.get(row.order_no)) for row in chased]
 
 

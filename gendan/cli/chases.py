@@ -134,7 +134,7 @@ def _print(titles: Mapping[str, str], rows: list[dict[str, Any]], first_to_go: S
 
 def _cell(value: object) -> Text:
     if isinstance(value, datetime):
-        return as_it_is(f"{value.astimezone():%d %b %Y %H:%M}")
+        return as_it_is(f"{value.astimezone():%d %b %Y %H:%M %Z}")
     if isinstance(value, list):
         return as_it_is(", ".join(value))
     return as_it_is(str(value or ""))

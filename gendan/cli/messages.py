@@ -187,4 +187,4 @@ def _state(row: Mapping[Any, Any]) -> str:
 
 
 def _moment(instant: datetime) -> str:
-    return f"{instant.astimezone():%d %b %Y %H:%M}"
+    return f"{instant.astimezone():%d %b %Y %H:%M %Z}"

@@ -159,7 +159,7 @@ def test_what_is_held_is_listed_until_when() -> None:
 
     (header, line) = done("messages", "list", "--held").splitlines()
     assert header.split() == ["Order", "Step", "Rung", "For", "Held", "until"]
-    assert words_of(line) == f"{NUMBER} FAB_IN L1 MER {until.astimezone():%d %b %Y %H:%M}"
+    assert words_of(line) == f"{NUMBER} FAB_IN L1 MER {until.astimezone():%d %b %Y %H:%M %Z}"
     both = json.loads(done("messages", "list", "--held", "--failed", "--json"))
     assert ([row["rung"] for row in both["held"]], [row["state"] for row in both["messages"]]) == (["L1"], ["dead"])
     assert json.loads(done("messages", "list", "--held", "--json"))["messages"] == []
@@ -260,7 +260,7 @@ def test_who_is_chased_for_what_is_listed_the_longest_first(chased: datetime) ->
     header, *lines = done("chases", "list").splitlines()
 
     assert header.split() == ["Order", "Step", "Chased", "State", "Rung", "By", "Since", "Until"]
-    since, until = (f"{(chased + timedelta(days=days)).astimezone():%d %b %Y %H:%M}" for days in (-2, 1))
+    since, until = (f"{(chased + timedelta(days=days)).astimezone():%d %b %Y %H:%M %Z}" for days in (-2, 1))
     assert words_of(lines[0]) == f"{NUMBER} FAB_IN MER, PRD acknowledged L1 mei {since} {until}"
     assert words_of(lines[1]).startswith(f"{NUMBER} CUT_START PUR triggered L2 ")
     assert len(lines) == 2
@@ -289,7 +289,7 @@ def test_chases_are_narrowed_down(words: tuple[str, ...], steps: list[str]) -> N
 def test_every_turn_of_a_chase_is_shown_with_who_and_when(chased: datetime) -> None:
     _, *lines = done("chases", "history", NUMBER, "FAB_IN").splitlines()
 
-    assert words_of(lines[0]) == f"{(chased - timedelta(days=3)).astimezone():%d %b %Y %H:%M} triggered L1"
+    assert words_of(lines[0]) == f"{(chased - timedelta(days=3)).astimezone():%d %b %Y %H:%M %Z} triggered L1"
     assert " acknowledged L1 mei " in words_of(lines[1])
     assert [row["state"] for row in as_rows("chases", "history", NUMBER, "ORD_RCVD")] == ["triggered", "resolved"]
 
