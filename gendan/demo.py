@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient
 
 import gendan
-from gendan.replay import OrderPlay, read_result, stopped_in_order, write_channels
+from gendan.replay import OrderPlay, must_be_empty, read_result, stopped_in_order, write_channels
 from gendan.season import Season, load_season
 from gendan.whole import whole_gendan
 from models.book.order_file import OrderFile
@@ -69,10 +69,11 @@ def demo(
     with stopped_in_order(), whole_gendan(settings, say) as running:
         os.environ.update(running.environment)
         begin(running.ui_url)
-        yield asyncio.run(_play(season, pace, tell))
+        yield asyncio.run(_play(season, running.api_url, pace, tell))
 
 
-async def _play(season: Season, pace: float, tell: Callable[[Line], None]) -> Result:
+async def _play(season: Season, api_url: str, pace: float, tell: Callable[[Line], None]) -> Result:
+    await must_be_empty("A demo")
     said = 0
     async with sleepers() as heard:
         plays = [OrderPlay(f, season.timeline(f.order.order_no), season.until, heard) for f in season.files]
@@ -87,7 +88,7 @@ async def _play(season: Season, pace: float, tell: Callable[[Line], None]) -> Re
                 tell(line)
             await asyncio.sleep(max(0.0, pace - (time.monotonic() - begun)))
     result = await read_result([file.order.order_no for file in season.files], season.until)
-    async with get_client() as client:
+    async with PrefectClient(api_url) as client:
         await OperationsPages().refresh(client, now())  # the watch would, within ten minutes
     await database.close()
     return result

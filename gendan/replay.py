@@ -77,23 +77,30 @@ def stopped_in_order() -> Iterator[None]:
 
 
 def write_channels(home: Path) -> Path:
-    """Write a channel configuration under which every message goes to a file in the folder's outbox."""
+    """
+    Write a channel configuration under which every message goes to a file in the folder's outbox.
+
+    Raises Refused where there is another one: it may be the only place where somebody's addresses stand.
+    """
     outbox = home / "outbox"
-    outbox.mkdir(parents=True, exist_ok=True)
     path = home / "channels.yaml"
-    path.write_text(
+    text = (
         "# On a virtual clock, messages are written to files and sent to nobody.\n"
-        f"urls:\n  - outbox://{outbox.absolute()}:\n      - tag: {ALWAYS}\n",
-        encoding="utf-8",
+        f"urls:\n  - outbox://{outbox.absolute()}:\n      - tag: {ALWAYS}\n"
     )
+    if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+        raise Refused(
+            f"{path} is somebody's, and a season on a virtual clock would take its place. "
+            "Set GENDAN_HOME to a new folder, or unset it."
+        )
+    outbox.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
 async def play_season(season: Season, at_once: int, progress: Callable[[int, int], None]) -> Played:
     """Play every order of a season against the Gendan that this process is connected to, which must be empty."""
-    async with database.transaction() as connection:
-        if (await connection.execute(select(tables.orders.c.order_no).limit(1))).first() is not None:
-            raise Refused("A replay needs a folder of its own, and there are orders in this one. Set GENDAN_HOME.")
+    await must_be_empty("A replay")
     begun = time.monotonic()
     places = asyncio.Semaphore(at_once)
     done = wakes = 0
@@ -115,6 +122,16 @@ async def play_season(season: Season, at_once: int, progress: Callable[[int, int
     result = await read_result([file.order.order_no for file in season.files], season.until)
     await database.close()
     return Played(result, wakes, seconds)
+
+
+async def must_be_empty(what: str) -> None:
+    """Raise Refused where there are orders already: what plays a season moves their clocks, and adds to them."""
+    async with database.transaction() as connection:
+        if (await connection.execute(select(tables.orders.c.order_no).limit(1))).first() is not None:
+            raise Refused(
+                f"{what} needs a folder of its own, and there are orders in this one. "
+                "Set GENDAN_HOME to a new folder, or unset it."
+            )
 
 
 class OrderPlay:
