@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from models.book.order import Order, OrderKind
 from models.book.order_file import OrderFile
@@ -31,16 +32,28 @@ PROSPECT_NOTES = (NEXT_CONTACT, QUOTE_ENDS, DORMANT, CONTRACT_SIGNED)
 """What is said about a prospect beside its stalls."""
 
 
-def gather(file: OrderFile, at: Standing, tell: Tell, parties: Parties) -> Facts:
+class Foresight(NamedTuple):
+    """What is foreseen for an order as it stands, and which of those dates unpublished holidays may move."""
+
+    ahead: Outlook | None
+    unsure: ProvisionalDates
+
+
+def foresee(file: OrderFile, at: Standing) -> Foresight:
+    """Work out what is foreseen: once for all that is said of an order at a time, for it is most of the work."""
+    ahead = _ahead(file, at)
+    return Foresight(ahead, provisional_dates(file, at, ahead))
+
+
+def gather(file: OrderFile, at: Standing, tell: Tell, parties: Parties, foresight: Foresight | None = None) -> Facts:
     """
-    Gather what the message for `tell` says, as things stand in `at`.
+    Gather what the message for `tell` says, as things stand in `at`; `foresight` is what `foresee` says of that.
 
     A party that `parties` does not hold is called by its code, and taken for one from outside.
     """
     home, order = file.calendar.tz, file.order
     about, rung = tell.claim.milestone, tell.claim.rung
-    ahead = _ahead(file, at)
-    unsure = provisional_dates(file, at, ahead)
+    ahead, unsure = foresight or foresee(file, at)
     kind = _kind(file, tell)
     deadline = _deadline(file, at, tell, kind, ahead)
     step = about if about in file.template.by_code else _to_hurry(file, at, ahead, deadline)

@@ -26,7 +26,7 @@ from models.post.windows import last_slot, may_write
 from models.status.standing import standing
 from models.terms.party import Person
 from notifications.digest import DigestLine, compose_digest
-from notifications.facts import Facts, gather
+from notifications.facts import Facts, foresee, gather
 from notifications.message import Message
 from notifications.messages import compose
 from notifications.notes import budget_is_used_up, letter_is_dead
@@ -333,12 +333,14 @@ def _compose(
     person, calendar = reader.person, reader.calendar
     parties = library().parties
     at = {order_no: standing(file, follow_up.clock or made_at) for order_no, (file, follow_up) in files.items()}
+    foreseen = {order_no: foresee(file, at[order_no]) for order_no, (file, _) in files.items()}
     lines: dict[tuple[str, Claim], DigestLine] = {}
     for each in mine:
         file, _ = files[each.waiting.order_no]
         # One who fills two roles reads of a claim once.
         if (key := (each.waiting.order_no, each.claim)) not in lines:
-            facts = gather(file, at[each.waiting.order_no], Tell(each.claim, each.role, each.waiting.manner), parties)
+            order_no, tell = each.waiting.order_no, Tell(each.claim, each.role, each.waiting.manner)
+            facts = gather(file, at[order_no], tell, parties, foreseen[order_no])
             lines[key] = DigestLine(facts, each.waiting.told > 0)
     if not is_digest:
         # Of several rungs of one step the highest says it all.
