@@ -23,9 +23,9 @@ from tasks import database
 from tasks.automations import ADMIN, nobody_is_told
 from tasks.calendar_lists import calendars_in_force
 from tasks.clock import now
-from tasks.deliveries import list_messages
 from tasks.follow_ups import awake_too_long, count_followed
 from tasks.library import Library, load_library
+from tasks.message_lists import list_messages
 from tasks.schema import check_schema
 from tasks.settings import Settings
 from tasks.waking import DEPLOYMENTS, STUCK

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from models.book.order import Order
@@ -14,6 +17,7 @@ from models.book.order_file import OrderFile
 from models.book.report import Report
 from models.decide import Tell, decide
 from models.terms.template import Template
+from tasks import database
 from tasks.clock import now
 from tasks.follow_ups import take_due
 from tasks.library import library
@@ -129,3 +133,19 @@ def counts(url: str) -> dict[str, int]:
 def at(instant: datetime) -> str:
     """Write an instant as people type it."""
     return instant.astimezone(UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def queries() -> Iterator[list[str]]:
+    """Collect what is asked of the database in a block."""
+    asked: list[str] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    engine = database.engine().sync_engine
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield asked
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)

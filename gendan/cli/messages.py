@@ -16,7 +16,8 @@ from gendan.cli.columns import Columns
 from gendan.cli.plan import print_left_out
 from models.errors import Refused
 from models.names import Language
-from tasks.deliveries import find_message, list_held, list_messages, retry
+from tasks.deliveries import retry
+from tasks.message_lists import find_message, list_held, list_messages
 
 messages = typer.Typer(name="messages", help="What was said, and what has not gone out.", no_args_is_help=True)
 app.add_typer(messages)

@@ -7,15 +7,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openpyxl import Workbook
-from sqlalchemy import event
 
 from models.calendars.holiday_list import HolidayList
 from models.errors import GendanError, ImportRefused, LibraryError, Refused
@@ -26,7 +23,7 @@ from tasks.database import transaction
 from tasks.follow_ups import wake_up
 from tasks.library import library
 from tasks.orders import assemble, open_file, read_order
-from tests.books import contents, counts, place
+from tests.books import contents, counts, place, queries
 from tests.factories import an_order, china
 from tests.files import written
 from tests.notices import a_list, as_csv, as_yaml, days, lines, the_year_after
@@ -61,20 +58,6 @@ async def provisional() -> dict[str, frozenset[str]]:
     """Return the dates on the order's sheet that are provisional, by milestone."""
     file, follow_up = await open_file(NUMBER)
     return {line.code: line.provisional for line in sheet_of(file, follow_up.now).lines if line.provisional}
-
-
-@contextmanager
-def queries() -> Iterator[list[str]]:
-    """Collect what is asked of the database."""
-    asked: list[str] = []
-
-    def hear(_connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
-        asked.append(statement)
-
-    engine = database.engine().sync_engine
-    event.listen(engine, "before_cursor_execute", hear)
-    yield asked
-    event.remove(engine, "before_cursor_execute", hear)
 
 
 # --- files

@@ -23,13 +23,11 @@ from tasks.deliveries import (
     Sending,
     deliver,
     deliver_waiting,
-    find_message,
-    list_held,
-    list_messages,
     retry,
     route_waiting,
     take,
 )
+from tasks.message_lists import find_message, list_held, list_messages
 from tests.books import place, run
 from tests.receivers import HttpReceiver, Reply, SmtpReceiver, lead_to
 

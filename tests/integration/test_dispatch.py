@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import insert, select
 
 from models import tables
 from models.book.order_file import Claim
@@ -20,7 +18,7 @@ from models.decide import Keep, Tell, decide
 from models.escalation.notice import Manner
 from models.terms.milestone import Takes
 from models.terms.template import Template
-from tasks import database, dispatch
+from tasks import dispatch
 from tasks.calendar_lists import keep_lists
 from tasks.database import transaction
 from tasks.dispatch import ADMIN, PATIENCE, Dispatched
@@ -28,7 +26,7 @@ from tasks.follow_ups import wake_up
 from tasks.handing_over import hand_over, plan_hand_over
 from tasks.library import FOLDER, library
 from tasks.notices import list_notices, record
-from tests.books import place, run
+from tests.books import place, queries, run
 from tests.factories import a_milestone, a_template, an_order, china
 from tests.notices import a_list, days
 
@@ -145,19 +143,6 @@ async def held() -> list[datetime | None]:
 
 async def told() -> list[int]:
     return [notice.told for notice in await list_notices()]
-
-
-@contextmanager
-def queries() -> Iterator[list[str]]:
-    asked: list[str] = []
-
-    def hear(_connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
-        asked.append(statement)
-
-    engine = database.engine().sync_engine
-    event.listen(engine, "before_cursor_execute", hear)
-    yield asked
-    event.remove(engine, "before_cursor_execute", hear)
 
 
 # --- one digest for each person and slot

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from models import tables
@@ -20,7 +18,7 @@ from models.decide import Freeze, Tell, decide, next_wake_up, taken
 from models.status.standing import standing
 from models.terms.milestone import Takes
 from models.terms.template import Template
-from tasks import database, replanning
+from tasks import replanning
 from tasks.baseline import keep_baseline
 from tasks.calendar_lists import Kept, keep_lists
 from tasks.database import transaction
@@ -29,7 +27,7 @@ from tasks.library import library
 from tasks.notices import record
 from tasks.orders import open_file
 from tasks.replanning import PAGE, Replanned, replan
-from tests.books import contents, due, place, run
+from tests.books import contents, due, place, queries, run
 from tests.factories import a_milestone, a_template, an_order, china
 from tests.notices import a_list, days
 
@@ -111,19 +109,6 @@ async def next_looks() -> dict[str, datetime | None]:
 
 async def the_clock_says(instant: datetime) -> None:
     await run("UPDATE follow_ups SET clock = %s", instant)
-
-
-@contextmanager
-def queries() -> Iterator[list[str]]:
-    asked: list[str] = []
-
-    def hear(_connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
-        asked.append(statement)
-
-    engine = database.engine().sync_engine
-    event.listen(engine, "before_cursor_execute", hear)
-    yield asked
-    event.remove(engine, "before_cursor_execute", hear)
 
 
 # --- what is set
