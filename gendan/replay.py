@@ -30,8 +30,6 @@ from tasks.orders import open_file, register
 from tasks.settings import Settings
 from tasks.virtual import Sleepers, sleepers
 
-EVERYTHING = 10_000_000
-
 
 @dataclass(frozen=True)
 class Played:

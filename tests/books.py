@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -24,6 +25,8 @@ from tasks.library import library
 from tasks.logbook import Placed
 from tasks.orders import open_file, register
 from tests.factories import an_order
+
+T = TypeVar("T")
 
 TABLES = (
     "terms",
@@ -149,3 +152,15 @@ def queries() -> Iterator[list[str]]:
         yield asked
     finally:
         event.remove(engine, "before_cursor_execute", hear)
+
+
+def in_the_book(work: Callable[[], Awaitable[T]]) -> T:
+    """Do something with the order book between two commands, each of which has an event loop of its own."""
+
+    async def do() -> T:
+        try:
+            return await work()
+        finally:
+            await database.close()
+
+    return asyncio.run(do())

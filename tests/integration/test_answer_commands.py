@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -14,27 +12,12 @@ from flows.report_milestone import report_milestone
 from models.book.order_file import OrderFile
 from models.errors import GendanError, Refused, UnknownMilestone, UnknownOrder
 from models.escalation.owner import owner_of
-from tasks import database
 from tasks.orders import open_file
-from tests.books import a_real_order, days_ago, place
+from tests.books import a_real_order, days_ago, in_the_book, place
 from tests.terminal import done, refused
 
 NUMBER = "SO-26-0417"
 STEP = "ORD_RCVD"
-
-T = TypeVar("T")
-
-
-def in_the_book(work: Callable[[], Awaitable[T]]) -> T:
-    """Do something with the order book, and leave no connection behind."""
-
-    async def do() -> T:
-        try:
-            return await work()
-        finally:
-            await database.close()
-
-    return asyncio.run(do())
 
 
 @pytest.fixture

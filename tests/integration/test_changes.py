@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -20,7 +20,6 @@ from models.errors import DuplicateOrder, GendanError, NoTemplateFits, Refused
 from models.names import Language
 from models.status.standing import standing
 from models.terms.milestone import Rounds, Takes
-from tasks import database
 from tasks.answers import entry_from, form_schema
 from tasks.clock import now
 from tasks.follow_ups import take_due
@@ -28,7 +27,7 @@ from tasks.library import library
 from tasks.logbook import record_entry, record_report, record_reports
 from tasks.lots import Delivered, delivery_of, open_lots
 from tasks.orders import open_file
-from tests.books import a_real_order, all_asleep, at, contents, days_ago, happened, place, run
+from tests.books import a_real_order, all_asleep, at, contents, days_ago, happened, in_the_book, place, run
 from tests.factories import CUTTING, DEPARTURE, FABRIC, a_milestone, a_template, an_order_file, china
 from tests.files import written
 from tests.terminal import done, gendan, refused
@@ -37,24 +36,10 @@ NUMBER = "SO-26-0417"
 ETD = days_ago(-80).date()
 LATER = days_ago(-87).date()
 
-T = TypeVar("T")
-
 
 def later(days: float) -> str:
     """Return a day to come, as people type it."""
     return str(days_ago(-days).date())
-
-
-def in_the_book(work: Callable[[], Awaitable[T]]) -> T:
-    """Do something with the order book, and leave no connection behind."""
-
-    async def do() -> T:
-        try:
-            return await work()
-        finally:
-            await database.close()
-
-    return asyncio.run(do())
 
 
 @pytest.fixture

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from models.book.agreement import agreed
 from models.book.changes import Cancellation
-from tasks import database, handing_over
+from tasks import handing_over
 from tasks.clock import now
 from tasks.follow_ups import take_due
 from tasks.handing_over import hand_over, held_orders, plan_hand_over
 from tasks.library import library
 from tasks.logbook import record_entry
 from tasks.orders import open_file
-from tests.books import a_real_order, all_asleep, contents, place, run
+from tests.books import a_real_order, all_asleep, contents, in_the_book, place, run
 from tests.files import written
 from tests.terminal import done, gendan, refused
 
-T = TypeVar("T")
-
 TODAY = now().date()
-
-
-def in_the_book(work: Callable[[], Awaitable[T]]) -> T:
-    """Do something with the order book, and leave no connection behind."""
-
-    async def do() -> T:
-        try:
-            return await work()
-        finally:
-            await database.close()
-
-    return asyncio.run(do())
 
 
 @pytest.fixture(autouse=True)

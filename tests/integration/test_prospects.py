@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,33 +18,18 @@ from models.book.report import Report
 from models.errors import DuplicateOrder, Refused
 from models.prospect import won_order
 from models.status.standing import standing
-from tasks import database
 from tasks.clock import now
 from tasks.follow_ups import Woken, awake_too_long, find_by_run, page_of_followed, rest, set_run, take_due, wake_up
 from tasks.logbook import record_entry
 from tasks.orders import open_file
 from tasks.prospects import add_prospect, register_won, win
-from tests.books import a_real_order, contents, counts, days_ago, place, place_all
+from tests.books import a_real_order, contents, counts, days_ago, in_the_book, place, place_all
 from tests.files import written
 from tests.terminal import done, refused
 
 PROSPECT = "P-26-031"
 ORDER = "SO-26-0481"
 IN_MAY = days_ago(-150).date()
-
-T = TypeVar("T")
-
-
-def in_the_book(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask the book something between two commands, each of which has an event loop of its own."""
-
-    async def asked() -> T:
-        try:
-            return await ask()
-        finally:
-            await database.close()
-
-    return asyncio.run(asked())
 
 
 def file_of(number: str = PROSPECT) -> OrderFile:
