@@ -10,7 +10,7 @@ from models.names import Language
 from models.planning.sheet import sheet_at
 from models.planning.state import MilestoneState
 from notifications.particulars import Facts, Kind
-from notifications.plan_table import MARKS, PlanTable, plan_table
+from notifications.plan_table import MARKS, ON_PATH, PlanTable, plan_table
 from notifications.texts import one_line, say
 
 COLUMNS = ("state", "planned", "forecast", "slack", "promised", "owner")
@@ -29,7 +29,11 @@ _OVER = frozenset(
 
 
 class SheetRow(NamedTuple):
-    """A milestone: its names, its cells by column, and how it is set off: `now`, `bad`, `over` or nothing."""
+    """
+    A milestone: its code (marked on the driving path), its names, its cells by column, and how it is set off.
+
+    `look` is `now`, `bad`, `over` or nothing.
+    """
 
     code: str
     names: tuple[str, ...]
@@ -87,4 +91,5 @@ def _row(facts: Facts, tables: Sequence[PlanTable], number: int) -> SheetRow:
         look = "bad"
     else:
         look = "over" if row.state in _OVER else ""
-    return SheetRow(row.code, tuple(dict.fromkeys(names)), cells, look)
+    drives = row.cells["milestone"].startswith(ON_PATH)
+    return SheetRow(f"{ON_PATH} {row.code}" if drives else row.code, tuple(dict.fromkeys(names)), cells, look)

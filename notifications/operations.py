@@ -117,16 +117,17 @@ def chases_page(rows: Iterable[ChaseRow], language: Language, home: tzinfo, now:
         [
             row.order_no,
             f"{row.code} {row.step.in_(language)}",
-            _chase_state(row, language, home),
-            row.rung,
-            _instant(row.since, home),
             _people(row.people, language),
-            _instant(row.due, home) if row.due is not None else "",
+            row.rung,
+            # Prefect's page is narrow: what stands further to the right is scrolled to.
             _effect(row, language),
+            _chase_state(row, language, home),
+            _instant(row.due, home) if row.due is not None else "",
+            _instant(row.since, home),
         ]
         for row in shown[:MOST]
     ]
-    titles = ["order", "step", "state", "rung", "since", "person", "due", "effect"]
+    titles = ["order", "step", "person", "rung", "effect", "state", "due", "since"]
     return _page("chases", titles, cells, len(shown), language, [_foot(language, home, now)])
 
 

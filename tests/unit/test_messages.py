@@ -505,6 +505,14 @@ def test_a_stall_with_time_left_says_how_much() -> None:
     assert "\nEffect: ETD Thu 31 Dec 2026: 14 working days left; slack 14\n" in said(STALLS["has time left"]).body
 
 
+def test_the_sheet_of_a_mail_marks_the_steps_that_drive_the_ship_date() -> None:
+    sheet = said(a_stall(mid_season(), china(9, 9, month=12), "L2", "PP_MEET")).body.partition("---")[2]
+
+    assert "→ on the driving path" in sheet
+    assert "\n→ PP_MEET" in sheet
+    assert "\nORD_RCVD" in sheet
+
+
 def test_a_step_with_time_left_is_not_blamed_for_what_another_breaks() -> None:
     body = said(a_stall(mid_season(), china(11, 9, month=12), "L1", "INSURED")).body
 
