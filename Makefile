@@ -39,7 +39,7 @@ format: $(INSTALLED) ## Bring the code into form.
 
 lock: ## Pin the newest versions that fit (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-annotate --no-header --group dev --upgrade pyproject.toml -o requirements.lock
+		--no-emit-find-links --no-annotate --no-header --group dev --extra machines --upgrade pyproject.toml -o requirements.lock
 
 bench: $(INSTALLED) ## Measure, side by side with plain Prefect.
 	@$(BIN)/python -m bench $(ARGS)
