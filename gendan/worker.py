@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
-import logging
 import os
-import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, wait
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -23,24 +19,14 @@ import anyio
 import anyio.abc
 import psycopg
 from prefect import Flow
-from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, FlowRunPolicy
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
-from prefect.context import AsyncClientContext
-from prefect.exceptions import Abort, Pause
-from prefect.filesystems import LocalFileSystem
-from prefect.flow_engine import run_flow
 from prefect.flows import load_flow_from_flow_run
-from prefect.settings import (
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_LOCAL_STORAGE_PATH,
-    PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK,
-    temporary_settings,
-)
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 import tasks.automations  # noqa: F401 - Prefect's server loads this module, and so the block that it notifies through
 from gendan.post_office import keep_open
+from gendan.wake_ups import WakeUpLoop, keep_results_at_home, quiet_engine_logs, run_engine
 from models.errors import Unavailable
 from tasks.database import WAKE_CHANNEL, close, listening
 from tasks.follow_ups import WORKER, Woken, awake_too_long, let_go, take_due
@@ -50,7 +36,6 @@ DRAIN_SECONDS = 60
 DEFAULT_LIMIT = 8
 RECONNECT_SECONDS = 2.0
 ORDERS_AT_ONCE = 200
-RESULTS = "gendan-results"
 
 T = TypeVar("T")
 
@@ -134,7 +119,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         """Run a flow run in this process and return when it has ended or waits again."""
         if task_status is not None:
             task_status.started(os.getpid())
-        await self._run_in_process(flow_run)
+        await self._run_in_process(flow_run, waited=False)
         return GendanWorkerResult(status_code=0, identifier=str(os.getpid()))
 
     async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
@@ -178,7 +163,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         try:
             flow_run = await read_run(self.client, order.flow_run_id)
             if flow_run is not None and flow_run.state is not None and flow_run.state.is_paused():
-                await self._run_in_process(flow_run)
+                await self._run_in_process(flow_run, waited=True)
             else:
                 await mend(self.client, order, stuck=False)
         except Exception as error:
@@ -193,18 +178,15 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         # only the claim: of two workers that propose Pending, the server aborts one.
         try:
             if await self._propose_pending_state(flow_run):
-                await self._run_in_process(flow_run)
+                await self._run_in_process(flow_run, waited=False)
         except Exception:
             self._logger.exception("Wake-up of %r failed; the watch puts it right", flow_run.name)
         finally:
             self._give_place_back(flow_run.id)
 
-    async def _run_in_process(self, flow_run: FlowRun) -> None:
+    async def _run_in_process(self, flow_run: FlowRun, *, waited: bool) -> None:
         flow = await self._flow_of(flow_run)
-        # With its deployment's id the engine would open a thread and a websocket for each run; and what stands in
-        # its policy of past pauses only grows.
-        lean = flow_run.model_copy(update={"deployment_id": None, "empirical_policy": FlowRunPolicy()})
-        await self._wake_ups.run(lambda: _run_engine(flow, lean))
+        await self._wake_ups.run(lambda: run_engine(flow, flow_run, waited=waited))
 
     async def _flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
         key = flow_run.deployment_id or flow_run.flow_id
@@ -251,111 +233,3 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         # BaseWorker has no event for it, and repeats its attempts to reach the server by itself.
         while not (self.is_setup and self._has_successfully_synced):  # noqa: ASYNC110
             await anyio.sleep(0.1)
-
-
-async def keep_results_at_home(client: PrefectClient) -> None:
-    """Name a place for results to Prefect, so that it need not be asked for one; no flow of ours stores any."""
-    place = LocalFileSystem(basepath=str(PREFECT_LOCAL_STORAGE_PATH.value()))
-    await place.asave(RESULTS, overwrite=True, client=client)
-
-
-async def _run_engine(flow: Flow[..., Any], flow_run: FlowRun) -> None:
-    with contextlib.suppress(Pause, Abort):
-        outcome = run_flow(flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
-        if asyncio.iscoroutine(outcome):
-            await outcome
-
-
-class WakeUpLoop:
-    """
-    An event loop in a thread of its own, in which the engines run.
-
-    Outside the main thread an engine installs no signal handler: one SIGTERM must not turn the wake-ups under way
-    into crashed orders.
-    """
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._context: contextvars.Context | None = None
-        self._thread = threading.Thread(target=self._serve, name="wake-ups", daemon=True)
-        self._ready = threading.Event()
-        self._under_way: set[Future[None]] = set()
-
-    @property
-    def busy(self) -> int:
-        """How many wake-ups are under way."""
-        return len(self._under_way)
-
-    def start(self) -> None:
-        """Start the thread; returns when its loop runs."""
-        self._thread.start()
-        self._ready.wait()
-
-    async def run(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a coroutine in the loop, in a context of its own, and wait for its end; raises what it raises."""
-        future: Future[None] = Future()
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
-        self._loop.call_soon_threadsafe(self._begin, make, future)
-        # Shielded: a worker that is told to stop does not cancel what it has begun.
-        await asyncio.shield(asyncio.wrap_future(future))
-
-    def drain(self, seconds: float) -> None:
-        """Wait for the wake-ups under way, at most so many seconds, then end the thread."""
-        wait(list(self._under_way), timeout=seconds)
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=10)
-
-    def _begin(self, make: Callable[[], Coroutine[Any, Any, None]], future: Future[None]) -> None:
-        assert self._context is not None
-        task = self._loop.create_task(make(), context=self._context.copy())
-
-        def finish(task: asyncio.Task[None]) -> None:
-            if task.cancelled():
-                future.cancel()
-            elif (error := task.exception()) is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(None)
-
-        task.add_done_callback(finish)
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        # One client for all wake-ups: making one costs more than a wake-up's other work.
-        client = AsyncClientContext()
-        context = contextvars.copy_context()
-        quiet = temporary_settings(
-            {
-                # A heartbeat is a thread for each run; ours take a second, and the watch finds what was cut off.
-                PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-                # Unnamed, the server is asked for a default at every wake-up, although nothing is stored.
-                PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK: f"local-file-system/{RESULTS}",
-            }
-        )
-        context.run(quiet.__enter__)
-        self._loop.run_until_complete(self._loop.create_task(client.__aenter__(), context=context))
-        self._context = context
-        self._ready.set()
-        try:
-            self._loop.run_forever()
-        finally:
-            context.run(quiet.__exit__, None, None, None)
-            self._loop.run_until_complete(close())
-            leave = client.__aexit__(None, None, None)
-            self._loop.run_until_complete(self._loop.create_task(leave, context=context))
-            self._loop.close()
-
-
-class _EngineNoise(logging.Filter):
-    """Drops what the engine says at every wake-up: an order's log is for what happened to the order."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether the record is about the order."""
-        return not record.getMessage().startswith(("Beginning flow run", "Finished in state", "View at "))
-
-
-def quiet_engine_logs() -> None:
-    """Keep the engine's own lines out of the orders' logs."""
-    logging.getLogger("prefect.flow_runs").addFilter(_EngineNoise())

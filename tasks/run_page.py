@@ -50,11 +50,13 @@ _MILESTONE: Task[Any, Any] = milestone_bar
 class RunPage:
     """What Prefect shows of one order, brought up to date piece by piece."""
 
-    def __init__(self, client: PrefectClient, flow_run: FlowRun, page: Mapping[str, Any]) -> None:
+    def __init__(self, client: PrefectClient, flow_run: FlowRun, follow_up: FollowUp) -> None:
         self.client = client
         self.flow_run_id = flow_run.id
-        self.page: dict[str, Any] = dict(page)
-        self._attempt = flow_run.run_count
+        self.page: dict[str, Any] = dict(follow_up.page)
+        # Prefect counts no attempt where a run is resumed, and we none that was cut off: a key of both seldom repeats.
+        # If one does, the pause is refused, and the watch wakes the order again with a policy that is empty.
+        self._pause = f"{flow_run.run_count}-{follow_up.wakes}"
         self._answered: list[str] = []
         self._bars: dict[str, str] = dict(self.page.get("bars", {}))
 
@@ -211,8 +213,7 @@ class RunPage:
         """
         Return the paused state in which the order waits, named by what it waits for.
 
-        The pause key is the run's attempt: a key is refused the second time, and each stays in the run's policy,
-        so it is short.
+        A pause key is refused the second time, and stays in the run's policy for a while: it is short.
         """
         shown: Badge = badge(file, at, settings().language)
         message = f"{refusal} — {shown.message}" if refusal else shown.message
@@ -220,9 +221,7 @@ class RunPage:
             type=StateType.PAUSED,
             name=shown.name,
             message=message,
-            state_details=StateDetails(
-                pause_reschedule=True, pause_key=str(self._attempt), run_input_keyset=self.keyset
-            ),
+            state_details=StateDetails(pause_reschedule=True, pause_key=self._pause, run_input_keyset=self.keyset),
         )
 
     def ending(self, file: OrderFile, at: Standing) -> State[None]:
@@ -256,4 +255,4 @@ def open_page(follow_up: FollowUp) -> RunPage:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None or not isinstance(context.client, PrefectClient):
         raise RuntimeError("open_page is for the inside of a flow run")
-    return RunPage(context.client, context.flow_run, follow_up.page)
+    return RunPage(context.client, context.flow_run, follow_up)

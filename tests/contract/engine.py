@@ -19,18 +19,20 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateDetails, StateType
-from prefect.context import FlowRunContext
+from prefect.context import AsyncClientContext, FlowRunContext
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Completed, Pending, Scheduled
 from prefect.utilities.engine import propose_state
 
+from gendan.wake_ups import run_engine, spare_what_is_known
 from tasks.clock import now
 
 saw: dict[str, Any] = {}
@@ -78,6 +80,27 @@ async def engine(which: Any, run: FlowRun, **parameters: str) -> None:
         await outcome
 
 
+async def spared(client: PrefectClient, deployment: UUID) -> None:
+    """Run a run that ends up waiting, then wake it, and write down which calls the engine made for either."""
+    run = await claimed(client, deployment)
+    async with AsyncClientContext() as context:
+        spare_what_is_known(context.client)
+        made: list[str] = []
+
+        async def note(request: httpx.Request) -> None:
+            if not request.url.path.endswith("/csrf-token"):  # once for each client
+                made.append(f"{request.method} {request.url.path.removeprefix('/api/').replace(str(run.id), 'ID')}")
+
+        context.client._client.event_hooks["request"].append(note)
+        await run_engine(waits, run, waited=False)
+        saw["calls of the engine"] = made.copy()
+        run = await client.read_flow_run(run.id)
+        made.clear()
+        await run_engine(ends, run, waited=True)
+        saw["calls of a wake-up"] = made.copy()
+    await remember(client, "woken", run)
+
+
 async def remember(client: PrefectClient, name: str, run: FlowRun) -> None:
     """Write down what the server says of a run."""
     there = await client.read_flow_run(run.id)
@@ -102,6 +125,7 @@ async def everything(deployment: UUID) -> None:
                 await engine(which, run)
                 await remember(client, name, run)
             await engine(counts, await claimed(client, deployment), what="without a heartbeat")
+            await spared(client, deployment)
         saw["artifact"] = await artifact_changed_in_place(client, run)
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
             await engine(counts, await claimed(client, deployment), what="with a heartbeat")

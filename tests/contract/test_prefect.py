@@ -175,6 +175,15 @@ async def test_the_engine_runs_a_run_that_it_is_given_as_we_need_it(engine: dict
     # outside the main thread no handler for SIGTERM is installed
     assert engine["in the main thread"] is False
     assert engine["sigterm"] is True
+    # what the engine calls, and that a wake-up which leaves two of them out comes to the same end
+    assert engine["calls of the engine"] == [
+        "PATCH flow_runs/ID",
+        "POST flow_runs/ID/set_state",
+        "GET flow_runs/ID",
+        "POST flow_runs/ID/set_state",
+    ]
+    assert engine["calls of a wake-up"] == ["POST flow_runs/ID/set_state"] * 2
+    assert engine["woken"] == engine["ends"]
     # an artifact can be changed in place: no version is added
     assert engine["artifact"] == ["two"]
     # flows.heartbeat_frequency None starts no thread

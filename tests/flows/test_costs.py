@@ -8,11 +8,15 @@ from collections import Counter
 from datetime import timedelta
 
 from gendan.supervisor import Running
+from gendan.wake_ups import KEYS_KEPT
+from tasks.logbook import record_reports
 from tests.factories import a_milestone, a_report, china
 from tests.flows.house import Follow, Following, at_the_office, house_of
 
-WITHOUT_NEWS = 12
-"""Calls that a wake-up may make; each milestone that it opens or closes may add one."""
+WITHOUT_NEWS = 6
+"""Calls that a wake-up makes which finds nothing new; log lines and the worker's look for work are among them."""
+CHANGED = 5
+"""Calls for a milestone that is closed and the next that is opened: two bars, the sheet, a new form for the old."""
 SETTLE = 2.5
 """Seconds for which calls are counted once the order waits: its log lines are sent every two."""
 
@@ -67,7 +71,7 @@ async def test_a_wake_up_makes_few_calls_and_the_fiftieth_as_many_as_the_fifth(f
     fiftieth = await calls_of(gendan, order, 49)
 
     assert (await order.row()).wakes == 50
-    assert fifth.total() <= WITHOUT_NEWS + 2, fifth
+    assert fifth.total() <= WITHOUT_NEWS + CHANGED, fifth
     assert fiftieth == fifth
     assert len(await order.task_runs()) - rows == 45, "a row for each milestone that was opened"
     assert len(await order.sheets()) == 1
@@ -91,4 +95,24 @@ async def test_wake_ups_without_news_leave_nothing_behind(follow: Follow, gendan
     log = AccessLog(gendan)
     await order.advance(china(1, 11, month=10))
     await asyncio.sleep(SETTLE)
-    assert log.calls().total() + 1 <= WITHOUT_NEWS - 2, log.calls()
+    assert log.calls().total() + 1 <= WITHOUT_NEWS, log.calls()
+    assert len((await order.run()).empirical_policy.pause_keys or ()) <= KEYS_KEPT
+
+
+async def test_many_reports_at_once_make_one_wake_up_and_in_a_row_few(follow: Follow) -> None:
+    steps = [a_milestone(f"STEP_{n:02d}", offset=n - 60) for n in range(1, 51)]
+    order = await follow(at_the_office(*steps))
+    at = china(2, month=10)
+    told = [(order.order_no, a_report(f"STEP_{n:02d}", at)) for n in range(1, 51)]
+    await order.advance(at)
+    before = (await order.row()).wakes
+
+    await record_reports(told[:25])
+    await order.asleep()
+    assert (await order.row()).wakes == before + 1
+
+    for one in told[25:]:
+        await record_reports([one])
+    await order.asleep()
+    assert (await order.row()).wakes <= before + 8
+    assert len((await order.file()).entries) >= 50

@@ -195,6 +195,5 @@ async def test_of_two_workers_each_wakes_orders_and_no_order_is_awake_twice_at_o
         states = sorted(await client.read_flow_run_states(run.id), key=lambda state: state.timestamp)
         awake = [state.type for state in states if state.type in (StateType.RUNNING, StateType.PAUSED)]
         assert awake == [StateType.RUNNING, StateType.PAUSED] * row.wakes, "one wake-up after the other"
-        assert run.run_count == row.wakes
     by_the_second = {order.order_no for order in orders if order.order_no.encode() in log.read_bytes()}
     assert by_the_second, "the second worker was to have its share"
