@@ -1,4 +1,4 @@
-"""What a measurement gives: figures, each with its spread, its target, and the plain form's figure beside it."""
+"""What a measurement gives: figures, each with its spread and its target, and beside it plain Prefect's and DBOS's."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Spread:
         """Give the value, or least / median / greatest and how many there were."""
         if len(self.values) == 1:
             return short(self.median)
-        return f"{short(self.low)} / {short(self.median)} / {short(self.high)}  (n={len(self.values)})"
+        return f"{short(self.low)} / {short(self.median)} / {short(self.high)}\nn={len(self.values)}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Figure:
     """
     One line of the table.
 
-    `ratio` says how many times better ours is than the plain form. `met` is `None` where there is no target.
+    `ratio` says how many times better ours is than the plain form, `dbos_ratio` than DBOS: below 1, ours is worse.
+    `met` is `None` where there is no target.
     """
 
     measurement: str
@@ -61,6 +62,8 @@ class Figure:
     target: str = ""
     met: bool | None = None
     note: str = ""
+    dbos: Spread | None = None
+    dbos_ratio: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the figure as the JSON file has it."""
@@ -70,7 +73,9 @@ class Figure:
             "unit": self.unit,
             "ours": _spread(self.ours),
             "plain": _spread(self.plain) if self.plain else None,
+            "dbos": _spread(self.dbos) if self.dbos else None,
             "ratio": round(self.ratio, 2) if self.ratio is not None else None,
+            "dbos_ratio": round(self.dbos_ratio, 2) if self.dbos_ratio is not None else None,
             "target": self.target,
             "met": self.met,
             "note": self.note,
@@ -100,14 +105,15 @@ def short(value: float) -> str:
 
 def table_of(figures: Sequence[Figure]) -> Table:
     """Lay the figures out for the terminal: least / median / greatest where measured more than once."""
-    table = Table(title="least / median / greatest", title_justify="left", pad_edge=False)
+    title = "least / median / greatest; x: how many times better ours is"
+    table = Table(title=title, title_justify="left", pad_edge=False)
     for heading, justify in (
         ("measurement", "left"),
         ("what", "left"),
         ("unit", "left"),
         ("ours", "right"),
         ("plain Prefect", "right"),
-        ("ratio", "right"),
+        ("DBOS", "right"),
         ("target", "left"),
         ("", "left"),
     ):
@@ -122,10 +128,18 @@ def table_of(figures: Sequence[Figure]) -> Table:
             figure.what + (f"\n  {figure.note}" if figure.note else ""),
             figure.unit,
             str(figure.ours),
-            str(figure.plain) if figure.plain else "",
-            f"{figure.ratio:.1f} x" if figure.ratio is not None else "",
+            _beside(figure.plain, figure.ratio),
+            _beside(figure.dbos, figure.dbos_ratio),
             figure.target,
             verdict,
         )
         before = figure.measurement
     return table
+
+
+def _beside(other: Spread | None, ratio: float | None) -> str:
+    """Write the figure of another form, and below it how many times better ours is."""
+    lines = [str(other)] if other else []
+    if ratio is not None:
+        lines.append(f"{ratio:.1f} x" if ratio >= 1 else f"{short(ratio)} x")
+    return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from bench import durable
 from bench.bench_orders import FIVE, all_asleep, chain, order_numbers, runs_of, take_in, tell
 from bench.figures import Figure, Spread, short
 from bench.plain import POLLS, plain_worker, resume_plain, start_plain
@@ -20,12 +21,15 @@ ROWS_APPEAR = 8.0
 
 
 async def measure(scene: Scene) -> list[Figure]:
-    """Measure both forms, one order at a time: ours, then the plain one as shipped and with our worker's polling."""
+    """Measure one order at a time: ours, DBOS's, then the plain form as shipped and with our worker's polling."""
     orders = order_numbers("LATENCY", 1 if scene.quick else 3)
     await take_in(orders, chain(FIVE))
     await all_asleep(orders)
     ours = Spread.of([seconds for order_no in orders for seconds in await waits_again(scene, order_no)])
     rows = await scene.prefect.count_task_runs((await runs_of(orders[:1]))[orders[0]])
+
+    scene.say("latency: DBOS")
+    dbos = await durable.latency(scene)
 
     plain: dict[str, Spread] = {}
     plain_rows = 0
@@ -49,6 +53,8 @@ async def measure(scene: Scene) -> list[Figure]:
             ours,
             spread,
             ratio=spread.median / ours.median,
+            dbos=dbos,
+            dbos_ratio=dbos.median / ours.median,
             target=f">= {TARGET:.0f} x",
             met=spread.median / ours.median >= TARGET,
         )

@@ -9,10 +9,12 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import anyio
 import psutil
+from prefect import Flow
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
@@ -69,15 +71,16 @@ async def plain_worker(scene: Scene, poll_seconds: float | None) -> AsyncIterato
                 process.kill()
 
 
-async def start_plain(scene: Scene, count: int) -> list[UUID]:
-    """Start so many runs of the plain form and return when all of them wait for their first milestone."""
+async def start_plain(scene: Scene, count: int, form: Flow[..., Any] = follow_order_plainly) -> list[UUID]:
+    """Start so many runs of a plain form and return when all of them wait for their first milestone."""
+    source = f"{form.fn.__module__.replace('.', '/')}.py"
     async with scene.client() as client:
-        flow_id = await client.create_flow(follow_order_plainly)
+        flow_id = await client.create_flow(form)
         deployment = await client.create_deployment(
             flow_id,
             "plain",
             work_pool_name=POOL,
-            entrypoint="bench/plain_order.py:follow_order_plainly",
+            entrypoint=f"{source}:{form.fn.__name__}",
             pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
         )
         runs = [

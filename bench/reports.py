@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bench import durable
 from bench.bench_orders import SIXTY, chain, order_numbers, take_in, tell
 from bench.figures import Figure, Spread
 from bench.scene import Scene
@@ -29,6 +30,10 @@ async def measure(scene: Scene) -> list[Figure]:
     Once in a Gendan at work, whose worker wakes the orders at the same time; once in an order book alone, which
     says how much of the rate is the database's.
     """
+    # First, on an idle system: what ours leaves to be woken would be measured with it.
+    orders, steps = _how_many(scene)
+    dbos = await durable.rate(scene, orders=orders, steps=steps, milestones=SIXTY, connections=CONNECTIONS)
+    scene.say(f"reports: {dbos:.0f} a second to DBOS")
     at_work = await _rate(scene, "REPORTS")
     scene.say(f"reports: {at_work:.0f} a second while the worker wakes their orders")
     async with _order_book_alone():
@@ -39,6 +44,8 @@ async def measure(scene: Scene) -> list[Figure]:
             f"single reports from {CONNECTIONS} connections, each committed, while the worker wakes their orders",
             "reports/s",
             Spread.of([at_work]),
+            dbos=Spread.of([dbos]),
+            dbos_ratio=at_work / dbos,
             target=f">= {TARGET:.0f}",
             met=at_work >= TARGET,
         ),
@@ -51,8 +58,14 @@ async def measure(scene: Scene) -> list[Figure]:
     ]
 
 
+def _how_many(scene: Scene) -> tuple[int, int]:
+    """Return how many orders have how many reports each."""
+    return (40, 5) if scene.quick else (200, 12)
+
+
 async def _rate(scene: Scene, series: str) -> float:
-    orders, steps = (order_numbers(series, 40), 5) if scene.quick else (order_numbers(series, 200), 12)
+    count, steps = _how_many(scene)
+    orders = order_numbers(series, count)
     await take_in(orders, chain(SIXTY), wake=False)
     told = iter([(order_no, step) for step in range(1, steps + 1) for order_no in orders])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -13,6 +14,7 @@ from tasks.automations import WATCHED
 from tasks.clock import now
 from tasks.deliveries import deliver_waiting
 from tasks.dispatch import dispatch
+from tasks.follow_ups import WORKER
 from tasks.operations import PAGES
 from tasks.waking import wake_due
 from tasks.watching import Watched, mend_ended, mend_missing, mend_stuck
@@ -31,7 +33,8 @@ async def keep_watch() -> State[Any]:
         seen.ended = await mend_ended(client)
         seen.missing = await mend_missing(client)
         seen.woken = await wake_due(client, WATCH, ORDERS_AT_ONCE)
-        await dispatch()
+        if WORKER not in os.environ:  # ours has a post office, which knows since when it is open
+            await dispatch()
         seen.delivered, seen.undelivered = await deliver_waiting(MESSAGES_AT_ONCE)
         # last: nobody is to be told later because operations are shown something
         await PAGES.refresh(client, now())

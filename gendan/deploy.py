@@ -18,6 +18,7 @@ from gendan.worker import GendanWorker
 from models.errors import Unavailable
 from models.names import Language
 from tasks.automations import SILENCE, expect_watch, guard_watch
+from tasks.watching import forget_missed
 
 ROOT = Path(models.__file__).resolve().parent.parent
 """Where prefect.yaml lies."""
@@ -73,9 +74,15 @@ async def watch_the_watch(environment: Mapping[str, str], *, within: timedelta =
 
 
 async def begin_watch(api_url: str) -> None:
-    """Begin to wait for the scheduled watch: nobody is told of the time in which Gendan was switched off."""
+    """
+    Begin to wait for the scheduled watch: nobody is told of the time in which Gendan was switched off.
+
+    The rounds that were missed are left out: Prefect keeps those that it had planned, an hour of them or more, and
+    would run them all at once.
+    """
     with temporary_settings({PREFECT_API_URL: api_url}):
         async with get_client() as client:
+            await forget_missed(client, (await client.read_deployment_by_name(WATCH)).id)
             await expect_watch(client, WATCH)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import NoReturn
 
 import anyio
 import psycopg
 
 from models.errors import Unavailable
+from tasks.clock import now
 from tasks.database import POST_CHANNEL, listening
 from tasks.deliveries import deliver_waiting
-from tasks.dispatch import dispatch
+from tasks.dispatch import PATIENCE, dispatch
 
 LOOK_AGAIN = 20.0
 """Seconds after which the post office looks by itself: for digests whose time has come, and for another try."""
@@ -32,9 +34,14 @@ async def keep_open() -> NoReturn:
     while True:
         try:
             async with listening(POST_CHANNEL) as connection:
+                opened = served = now()
                 while True:
-                    await serve()
-                    async for _ in connection.notifies(timeout=LOOK_AGAIN, stop_after=1):
+                    if now() - served > PATIENCE:  # the machine was asleep
+                        opened = now()
+                    await serve(opened)
+                    served = now()
+                    # one batch may hold a hundred words, and they are waited for together
+                    if [word async for word in connection.notifies(timeout=LOOK_AGAIN, stop_after=1)]:
                         await anyio.sleep(GATHERS)
         except (psycopg.Error, Unavailable) as error:
             logger.warning("No word from the database (%s); trying again", type(error).__name__)
@@ -43,7 +50,7 @@ async def keep_open() -> NoReturn:
         await anyio.sleep(RECONNECT)
 
 
-async def serve() -> None:
-    """Make messages of what is to be told now, and deliver what waits for delivery."""
-    await dispatch()
+async def serve(opened: datetime) -> None:
+    """Make messages of what is to be told now, and deliver what waits; `opened` as in `dispatch`."""
+    await dispatch(opened)
     await deliver_waiting(AT_ONCE)

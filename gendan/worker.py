@@ -21,6 +21,7 @@ import psycopg
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.exceptions import Pause
 from prefect.flows import load_flow_from_flow_run
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
@@ -179,6 +180,8 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         try:
             if await self._propose_pending_state(flow_run):
                 await self._run_in_process(flow_run, waited=False)
+        except Pause:
+            pass  # what the poll found scheduled was woken and waits again by now; uncaught, it would end the worker
         except Exception:
             self._logger.exception("Wake-up of %r failed; the watch puts it right", flow_run.name)
         finally:

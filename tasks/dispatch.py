@@ -82,9 +82,12 @@ class Dispatched:
     notices: int = 0
 
 
-async def dispatch() -> Dispatched:
+async def dispatch(opened: datetime | None = None) -> Dispatched:
     """
     Make messages of what is to be told now; what waits is marked with until when.
+
+    `opened` is since when the caller has been looking without a gap, where he knows it: after a gap, what orders have
+    to say of it is waited for, so that it stands in one digest.
 
     Any number of processes may do so at a time: a notice is told by whoever marks it first, and a person has one
     digest for each slot. An order on a virtual clock has no mornings: what it says becomes a message at once. What
@@ -109,19 +112,23 @@ async def dispatch() -> Dispatched:
         reader = Reader(person, house.calendars[person.calendar])
         await _send(reader, Parcel(tuple(candidate.waiting for candidate in mine)), mine, done)
     if by_person:
-        await _dispatch_to(by_person, house.calendars, moment, done)
+        await _dispatch_to(by_person, house.calendars, moment, opened, done)
     return done
 
 
 async def _dispatch_to(
-    by_person: Mapping[str, Sequence[_Candidate]], calendars: Calendars, moment: datetime, done: Dispatched
+    by_person: Mapping[str, Sequence[_Candidate]],
+    calendars: Calendars,
+    moment: datetime,
+    opened: datetime | None,
+    done: Dispatched,
 ) -> None:
-    complete = await _is_complete(moment)
+    complete = await _is_complete(moment, opened)
     readers = await _readers([mine[0].person for mine in by_person.values()], calendars, moment)
     held: dict[datetime, list[int]] = defaultdict(list)
     for code, mine in by_person.items():
         reader = readers[code]
-        enough = complete or _waited_long(reader, mine, moment)
+        enough = complete or _waited_long(reader, mine, moment, opened)
         decided = post(reader, [candidate.waiting for candidate in mine], moment, complete=enough)
         for parcel in decided.parcels:
             await _send(reader, parcel, mine, done)
@@ -135,8 +142,10 @@ async def _dispatch_to(
         await _hold(held)
 
 
-def _waited_long(reader: Reader, mine: Iterable[_Candidate], moment: datetime) -> bool:
+def _waited_long(reader: Reader, mine: Iterable[_Candidate], moment: datetime, opened: datetime | None) -> bool:
     """Say whether what is new for a reader waited for other orders long enough; some order is always awake."""
+    if opened is not None and moment - opened < PATIENCE:
+        return False  # while nobody looked, no order spoke
     slot = last_slot(reader.person, reader.calendar, moment)
     since = min((candidate.raised_at for candidate in mine if not candidate.waiting.told), default=moment)
     if slot is not None and (reader.last_digest is None or reader.last_digest < slot):
@@ -228,15 +237,20 @@ def _candidate(row: Row[tuple[object, ...]], house: Library, moment: datetime) -
     return _Candidate(waiting, claim, row.role, person, row.clock, row.raised_at, row.held_until)
 
 
-async def _is_complete(moment: datetime) -> bool:
-    """Say whether no order has still to be woken for what is due by now: none that is not long overdue itself."""
+async def _is_complete(moment: datetime, opened: datetime | None) -> bool:
+    """
+    Say whether no order has still to be woken for what is due by now.
+
+    One that is long overdue is not waited for, unless all were: the post has only just opened.
+    """
     wakes_at, since = _follow_ups.next_wake_up, moment - PATIENCE
+    just_opened = opened is not None and opened > since
     query = select(_follow_ups.order_no).where(
         _follow_ups.clock.is_(None),
         _follow_ups.closed_as.is_(None),
         or_(
             _follow_ups.awake_since > since,
-            and_(_follow_ups.awake_since.is_(None), wakes_at <= moment, wakes_at > since),
+            and_(_follow_ups.awake_since.is_(None), wakes_at <= moment, or_(wakes_at > since, literal(just_opened))),
         ),
     )
     async with transaction() as connection:
@@ -347,7 +361,9 @@ def _compose(
         return compose(max((line.facts for line in lines.values()), key=_height), person.languages)
     late = [each for each in parcel.notices if each.manner is Manner.DIRECT and made_at - each.meant_for > NEWS]
     held = sum(not may_write(person, calendar, each.meant_for) for each in late)
-    down = (min(notice.meant_for for notice in parcel.notices), made_at) if parcel.caught_up else None
+    # What was raised in time, and waited for a digest or is told again, says nothing of when Gendan was down.
+    missed = [each.waiting.meant_for for each in mine if not each.waiting.told and _is_raised_late(each)]
+    down = (min(missed, default=parcel.slot or made_at), made_at) if parcel.caught_up else None
     return compose_digest(
         person.name,
         list(lines.values()),
@@ -357,6 +373,10 @@ def _compose(
         over_budget=0 if parcel.caught_up else len(late) - held,
         down=down,
     )
+
+
+def _is_raised_late(each: _Candidate) -> bool:
+    return each.raised_at - each.waiting.meant_for > NEWS
 
 
 def _height(facts: Facts) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,10 +14,12 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterEndTime,
     FlowRunFilterId,
+    FlowRunFilterNextScheduledStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
 
 from models.book.order import OrderKind
 from tasks.clock import now
@@ -106,6 +109,20 @@ async def mend_missing(client: PrefectClient) -> int:
             await mend(client, order, stuck=True)
             missing += 1
     return missing
+
+
+async def forget_missed(client: PrefectClient, deployment: UUID) -> int:
+    """Delete the runs of a deployment that were to begin by now and have not; return how many. One round is enough."""
+    missed = _in_state([StateType.SCHEDULED])
+    missed.next_scheduled_start_time = FlowRunFilterNextScheduledStartTime(before_=now())
+    its = DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
+    forgotten = 0
+    while runs := await client.read_flow_runs(flow_run_filter=missed, deployment_filter=its, limit=PAGE):
+        for run in runs:
+            with contextlib.suppress(ObjectNotFound):  # somebody else was faster
+                await client.delete_flow_run(run.id)
+        forgotten += len(runs)
+    return forgotten
 
 
 async def _which_are_alive(client: PrefectClient, ids: list[UUID]) -> set[UUID]:

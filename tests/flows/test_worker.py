@@ -16,14 +16,16 @@ from uuid import UUID
 import psutil
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import func, select, update
 
 from gendan.supervisor import Running
+from gendan.worker import GendanWorker
 from models import tables
 from tasks.clock import now
 from tasks.database import transaction
 from tests.factories import a_milestone, a_report, china
-from tests.flows.house import Follow, Following, at_the_office, eventually, house_of, outbox_of, runs_by_id
+from tests.flows.house import Follow, Following, at_the_office, eventually, house_of, outbox_of, runs_by_id, two_steps
 
 MANY = 20
 AT_WORK = (StateType.RUNNING, StateType.PENDING)
@@ -197,3 +199,17 @@ async def test_of_two_workers_each_wakes_orders_and_no_order_is_awake_twice_at_o
         assert awake == [StateType.RUNNING, StateType.PAUSED] * row.wakes, "one wake-up after the other"
     by_the_second = {order.order_no for order in orders if order.order_no.encode() in log.read_bytes()}
     assert by_the_second, "the second worker was to have its share"
+
+
+async def test_what_a_late_answer_calls_scheduled_and_waits_already_ends_no_worker(
+    follow: Follow, gendan: Running
+) -> None:
+    order = await follow(two_steps())
+    with temporary_settings({PREFECT_API_URL: gendan.api_url}):
+        async with GendanWorker("gendan", name="late") as worker:
+            run = await order.run()
+            assert worker._take_place(run.id)
+            await worker._submit_run(run)
+
+            assert worker._take_place(run.id), "its place is free again"
+    assert (await order.state()).type is StateType.PAUSED

@@ -238,9 +238,9 @@ async def test_a_notice_that_ends_while_it_is_being_told_is_not_told(
     clock.at = china(DAY, 8, 31)
     complete = dispatch._is_complete
 
-    async def ends_meanwhile(moment: datetime) -> bool:
+    async def ends_meanwhile(moment: datetime, opened: datetime | None) -> bool:
         await end_of("A", moment)
-        return await complete(moment)
+        return await complete(moment, opened)
 
     monkeypatch.setattr(dispatch, "_is_complete", ends_meanwhile)
 
@@ -522,6 +522,37 @@ async def test_but_not_for_ever_where_some_order_is_always_awake(clock: Clock) -
 
     assert made.index(1) == PATIENCE // MINUTES - 1
     assert sum(made) == 1
+
+
+async def test_a_post_that_has_just_opened_waits_for_orders_that_are_long_overdue(clock: Clock) -> None:
+    await orders("A", "B")
+    await raised("A", said(china(20, 19)))
+    await run("UPDATE follow_ups SET next_wake_up = %s WHERE order_no = 'B'", china(23, 8, 30))
+    opened = china(DAY, 10)
+
+    clock.at = opened + MINUTES
+    assert await dispatch.dispatch(opened) == Dispatched()
+    await record("B", [said(china(23, 8, 30))], clock.at)
+    await run("UPDATE follow_ups SET awake_since = %s WHERE order_no = 'B'", clock.at)
+    assert await dispatch.dispatch(opened) == Dispatched()
+    await run("UPDATE follow_ups SET awake_since = NULL, next_wake_up = NULL")
+
+    assert await dispatch.dispatch(opened) == Dispatched(messages=1, notices=2)
+    [message] = await messages()
+    assert message.slot == china(DAY, 8, 30)
+    assert "down from Mon 23 Nov 08:30 to Tue 24 Nov 10:01" in message.body
+
+
+async def test_but_not_for_ever_for_one_that_is_never_woken(clock: Clock) -> None:
+    await orders("A", "B")
+    await raised("A", said(china(DAY, 8, 30)))
+    await run("UPDATE follow_ups SET next_wake_up = %s WHERE order_no = 'B'", china(DAY - 3, 8, 30))
+    opened, made = china(DAY, 8, 30), []
+    for minute in range(31, 45):
+        clock.at = china(DAY, 8, minute)
+        made.append((await dispatch.dispatch(opened)).messages)
+
+    assert made.index(1) == PATIENCE // MINUTES - 1
 
 
 # --- outages
