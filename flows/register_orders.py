@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from prefect import flow
@@ -18,7 +19,8 @@ async def register_orders(csv: str) -> State[Any]:
 
     Good rows are taken in; the run fails if any was refused, and says which and why.
     """
-    outcome = await take_orders(table_of(csv))
+    with closing(table_of(csv)) as rows:
+        outcome = await take_orders(rows)
     if outcome.refused:
         return Failed(name="Rows refused", message=f"{outcome}\n" + "\n".join(map(str, outcome.refused)))
     return Completed(name="Registered", message=str(outcome))

@@ -66,6 +66,10 @@ class Unavailable(GendanError):
     """The database or Prefect cannot be reached, or is not ours to use."""
 
 
+class AnotherRelease(Unavailable):
+    """The database is in the form of another release; nothing was changed."""
+
+
 class BadClock(GendanError):
     """A timestamp without a zone, or text that is no date."""
 

@@ -10,12 +10,14 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.errors import Unavailable
+from tasks.schema import refuse_another_form
 
 URL = "GENDAN_DATABASE_URL"
 WAKE_CHANNEL = "gendan_wake"
@@ -39,7 +41,23 @@ def engine() -> AsyncEngine:
     ours = _engines.setdefault(asyncio.get_running_loop(), {})
     if url not in ours:
         ours[url] = create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True, pool_recycle=1800)
+        event.listen(ours[url].sync_engine, "connect", _refuse_another_form)
     return ours[url]
+
+
+def _refuse_another_form(connection: DBAPIConnection, _record: object) -> None:
+    # Every door leads through here: whoever opens the database in another form than his own touches nothing in it.
+    try:
+        refuse_another_form(connection)
+    except BaseException:
+        connection.close()  # the pool has not taken it yet
+        raise
+
+
+async def look() -> None:
+    """Open the database and do nothing; raises Unavailable where it cannot be used, AnotherRelease for its form."""
+    async with transaction():
+        pass
 
 
 async def close() -> None:
@@ -53,7 +71,8 @@ async def transaction() -> AsyncIterator[AsyncConnection]:
     """
     Give a connection inside a transaction, committed at the end.
 
-    Raises Unavailable where the database cannot be reached or goes away; nothing is committed then.
+    Raises Unavailable where the database cannot be reached or goes away, or is of another release; nothing is committed
+    then.
     """
     try:
         async with engine().begin() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -114,7 +114,7 @@ def _told(row: Row, placed: Placed) -> Report | Withdrawal:
     return told.model_copy(update={"recorded_at": placed.now, "attributes": attributes})
 
 
-def table_of(csv: str) -> Iterator[Row | RowRefused]:
+def table_of(csv: str) -> Generator[Row | RowRefused, None, None]:
     """Read a table that was pasted as text; raises ImportRefused where it is none."""
     if not csv.strip():
         raise Refused("Nothing was pasted: give a header line and one line for each order.")

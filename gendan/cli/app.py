@@ -91,13 +91,14 @@ def with_database(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T
 
         async def request() -> T:
             try:
+                await database.look()
                 return await command(*args, **kwargs)
             except ProgrammingError:
                 # tables or columns that are not there: the database is of another release, or of nobody
                 trouble = check_schema(database.database_url())
                 if trouble is None:
                     raise
-                raise Unavailable(f"The database cannot be used: {trouble}") from None
+                raise Unavailable(trouble) from None
             finally:
                 await database.close()
 
