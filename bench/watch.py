@@ -16,13 +16,14 @@ from bench.bench_orders import FIVE, all_asleep, chain, order_numbers, runs_of, 
 from bench.figures import Figure, Spread
 from bench.latency import waits_again
 from bench.scene import Scene
-from flows.keep_watch import MESSAGES_AT_ONCE, ORDERS_AT_ONCE, WATCH
+from flows.keep_watch import MESSAGES_AT_ONCE, ORDERS_AT_ONCE
 from models import tables
 from models.book.order import OrderState
 from tasks.clock import now
 from tasks.database import engine, transaction
 from tasks.deliveries import deliver_waiting
 from tasks.dispatch import dispatch
+from tasks.lifeline import WATCH
 from tasks.waking import wake_due
 from tasks.watching import mend_ended, mend_missing, mend_stuck
 

@@ -16,7 +16,7 @@ from tasks.follow_ups import wake_up
 from tasks.orders import FollowUp
 from tasks.run_page import open_page
 from tasks.telling import tell
-from tasks.waiting import end_follow_up, is_ours, take_answer, wait
+from tasks.waiting import end_follow_up, is_ours, leave_to_others, take_answer, wait
 
 Settle = Callable[[OrderFile, Standing, FollowUp], Awaitable[None]]
 """What is left to be done where a follow-up ends: it is tried again if it is cut off, and must act once."""
@@ -42,6 +42,7 @@ async def follow(order_no: str, settle: Settle) -> State[Any]:
     steps = decide(file, now)
     await tell(order_no, steps, now)
     for step in steps:
+        leave_to_others()
         match step:
             case Show():
                 await page.show_milestone(file, at, step.milestone, step.appearance)

@@ -15,11 +15,11 @@ from tasks.clock import now
 from tasks.deliveries import deliver_waiting
 from tasks.dispatch import dispatch
 from tasks.follow_ups import WORKER
+from tasks.lifeline import WATCH
 from tasks.operations import PAGES
 from tasks.waking import wake_due
 from tasks.watching import Watched, mend_ended, mend_missing, mend_stuck
 
-WATCH = "watch"
 ORDERS_AT_ONCE = 500
 MESSAGES_AT_ONCE = 50
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
+import time
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -25,20 +27,31 @@ from prefect.exceptions import Pause
 from prefect.flows import load_flow_from_flow_run
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-import tasks.automations  # noqa: F401 - Prefect's server loads this module, and so the block that it notifies through
+import tasks.automations  # Prefect's server loads this module, and so the block that it notifies through
+import tasks.lifeline
 from gendan.post_office import keep_open
 from gendan.wake_ups import WakeUpLoop, keep_results_at_home, quiet_engine_logs, run_engine
-from models.errors import Unavailable
-from tasks.database import WAKE_CHANNEL, close, listening
-from tasks.follow_ups import WORKER, Woken, awake_too_long, let_go, take_due
+from models.errors import AnotherRelease, Unavailable
+from tasks.database import WAKE_CHANNEL, close, database_url, listening
+from tasks.follow_ups import WORKER, Woken, awake_too_long, hand_over, let_go, take_due
+from tasks.lifeline import LOOK_EVERY, NEXT, Lifeline, Silences, silent_workers, take_over
+from tasks.schema import check_schema
 from tasks.waking import mend, read_run, wake
 
 DRAIN_SECONDS = 60
 DEFAULT_LIMIT = 8
 RECONNECT_SECONDS = 2.0
+LOOK_AGAIN_SECONDS = 10.0
 ORDERS_AT_ONCE = 200
 
 T = TypeVar("T")
+
+
+def refuse_another_release() -> None:
+    """End this process, with one sentence, where the database is in the form of another release."""
+    with contextlib.suppress(Unavailable):  # one that cannot be reached yet is waited for
+        if trouble := check_schema(database_url()):
+            sys.exit(f"gendan: {trouble}")
 
 
 class GendanWorkerResult(BaseWorkerResult):
@@ -81,12 +94,18 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         self._orders: dict[UUID, Woken] = {}
         self._queue: dict[UUID, FlowRun] = {}
         self._wake_ups = WakeUpLoop()
+        self._lifeline = Lifeline(self.name, self._forget_what_waits)
 
     async def start(self, *args: Any, **kwargs: Any) -> None:
         """Run the worker's loops, and listen to the database: a report wakes its order at once."""
+        await asyncio.to_thread(refuse_another_release)
         quiet_engine_logs()
+        self._lifeline.begin()
+        tasks.lifeline.mine = self._lifeline
         async with anyio.create_task_group() as group:
+            group.start_soon(self._lifeline.hold)
             group.start_soon(self._listen)
+            group.start_soon(self._look_after_others)
             group.start_soon(keep_open)
             await super().start(*args, **kwargs)
             group.cancel_scope.cancel()
@@ -140,7 +159,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         return started
 
     def _take_place(self, flow_run_id: UUID) -> bool:
-        if not self.is_setup or flow_run_id in self._submitting_flow_run_ids:
+        if not (self.is_setup and self._lifeline.holds) or flow_run_id in self._submitting_flow_run_ids:
             return False
         try:
             self.limiter.acquire_on_behalf_of_nowait(flow_run_id)
@@ -167,10 +186,8 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
                 await self._run_in_process(flow_run, waited=True)
             else:
                 await mend(self.client, order, stuck=False)
-        except Exception as error:
+        except Exception as error:  # one order's trouble must not end the worker
             self._logger.warning("Order %s could not be woken, it is tried again: %s", order.order_no, error)
-            with contextlib.suppress(Unavailable):  # an error here would end the worker; the watch finds the order
-                await let_go([order.order_no])
         finally:
             self._give_place_back(order.flow_run_id)
 
@@ -179,6 +196,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         # only the claim: of two workers that propose Pending, the server aborts one.
         try:
             if await self._propose_pending_state(flow_run):
+                await hand_over(flow_run.id, to=self.name)
                 await self._run_in_process(flow_run, waited=False)
         except Pause:
             pass  # what the poll found scheduled was woken and waits again by now; uncaught, it would end the worker
@@ -203,11 +221,14 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         while True:
             try:
                 async with listening(WAKE_CHANNEL) as connection:
-                    await self._take_up_left_behind()
-                    await self._wake()
                     while True:
-                        async for _ in connection.notifies(timeout=60, stop_after=1):
+                        await self._take_up_left_behind()
+                        await self._wake()
+                        async for _ in connection.notifies(timeout=LOOK_AGAIN_SECONDS):
                             await self._wake()
+            except AnotherRelease as error:
+                self._logger.error("%s", error)
+                await anyio.sleep(LOOK_AGAIN_SECONDS)
             except (psycopg.Error, Unavailable) as error:
                 self._logger.warning("No word from the database (%s); trying again", type(error).__name__)
                 await anyio.sleep(RECONNECT_SECONDS)
@@ -225,14 +246,41 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
                 await self.get_and_submit_flow_runs()
 
     async def _take_up_left_behind(self) -> None:
+        """Wake again what this worker left awake: killed in the middle, or cut off from Prefect or the database."""
         await self._is_known_to_prefect()
-        if self._wake_ups.busy or self._queue:
-            return  # only at the start: what is awake now is ours and alive
         for order in await awake_too_long(timedelta(0), by=self.name):
+            if order.flow_run_id in self._under_way():
+                continue
             self._logger.info("Order %s was left awake; waking it again", order.order_no)
             await mend(self.client, order, stuck=True)
+            if order.flow_run_id is not None:
+                await hand_over(order.flow_run_id, of=self.name, to=NEXT)  # whichever worker polls first
+
+    async def _look_after_others(self) -> None:
+        """Take over what workers left awake that are gone; it is then taken up like what this one left behind."""
+        silences = Silences()
+        while True:
+            await anyio.sleep(LOOK_EVERY)
+            if not self._lifeline.holds:
+                continue
+            try:
+                for name in silences.gone(await silent_workers(), time.monotonic()):
+                    if count := await take_over(name, self.name):
+                        self._logger.warning("Worker %s is gone; taking over %d order(s) from it", name, count)
+            except Unavailable as error:
+                self._logger.warning("The other workers cannot be looked at: %s", error)
+            except Exception:
+                self._logger.exception("Looking after the other workers failed; trying again")
+
+    def _forget_what_waits(self) -> None:
+        # Others may have it by now. What is still ours when the lifeline is back is found left behind.
+        self._orders.clear()
+        self._queue.clear()
+
+    def _under_way(self) -> set[UUID]:
+        return self._submitting_flow_run_ids | self._orders.keys() | self._queue.keys()
 
     async def _is_known_to_prefect(self) -> None:
-        # BaseWorker has no event for it, and repeats its attempts to reach the server by itself.
-        while not (self.is_setup and self._has_successfully_synced):  # noqa: ASYNC110
+        # BaseWorker has no event for it, and repeats its attempts to reach the server by itself. The lifeline likewise.
+        while not (self.is_setup and self._has_successfully_synced and self._lifeline.holds):  # noqa: ASYNC110
             await anyio.sleep(0.1)

@@ -93,12 +93,19 @@ async def rest(
     shown: Mapping[str, str],
     page: Mapping[str, Any],
     closed_as: OrderState | None,
-) -> None:
-    """Write down how an order waits. If something was told meanwhile, it is woken again at once."""
+) -> bool:
+    """
+    Write down how an order waits. If something was told meanwhile, it is woken again at once.
+
+    Returns False, and changes nothing, where the order was handed over to another worker while this one had it.
+    """
+    mine = [_rows.order_no == order_no]
+    if worker := os.environ.get(WORKER):
+        mine.append(_rows.awake_by.in_((worker, "")))
     async with transaction() as connection:
         row = await connection.execute(
             update(tables.follow_ups)
-            .where(_rows.order_no == order_no)
+            .where(*mine)
             .values(
                 state=state.value,
                 waits_for=waits_for,
@@ -112,9 +119,11 @@ async def rest(
             )
             .returning(_rows.wanted)
         )
-        if row.scalar_one():
+        wanted = row.scalar_one_or_none()
+        if wanted:
             await notify(connection, WAKE_CHANNEL, order_no)
         await notify(connection, ASLEEP_CHANNEL, order_no)
+        return wanted is not None
 
 
 async def keep_page(order_no: str, shown: Mapping[str, str], page: Mapping[str, Any]) -> None:
@@ -154,6 +163,19 @@ async def let_go(order_nos: Sequence[str]) -> None:
             update(tables.follow_ups)
             .where(_rows.order_no.in_(order_nos))
             .values(awake_since=None, awake_by="", wanted=True)
+        )
+
+
+async def hand_over(flow_run_id: UUID, *, to: str, of: str | None = None) -> None:
+    """Write down which worker wakes the order of this run up; with `of`, only if it was that one's."""
+    mine = [_rows.flow_run_id == flow_run_id, _rows.closed_as.is_(None)]
+    if of is not None:
+        mine.append(_rows.awake_by == of)
+    async with transaction() as connection:
+        await connection.execute(
+            update(tables.follow_ups)
+            .where(*mine)
+            .values(awake_since=func.coalesce(_rows.awake_since, now()), awake_by=to)
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State, StateType
-from prefect.exceptions import Pause
+from prefect.exceptions import Abort, Pause
 from prefect.utilities.engine import propose_state
 
 from models.book.order_file import OrderFile
@@ -16,6 +16,7 @@ from models.errors import GendanError, Unavailable
 from models.status.standing import Standing
 from tasks.answers import entry_from
 from tasks.follow_ups import rest, set_run
+from tasks.lifeline import cut_off
 from tasks.logbook import record_entry
 from tasks.orders import FollowUp
 from tasks.run_page import RunPage
@@ -53,8 +54,10 @@ async def wait(
     Prefect is told first and the database second: an order that the database calls asleep can be woken. What
     dies between the two is found awake too long and put right by the watch.
     """
+    leave_to_others()
     await page.bring_up_to_date(file, at)
     state = page.waiting(file, at, refusal)
+    leave_to_others()
     paused = await propose_state(page.client, state, flow_run_id=page.flow_run_id)
     if paused.type is not StateType.PAUSED:
         # Cancelled by hand while it was awake; the watch marks the order as no longer followed.
@@ -71,11 +74,18 @@ async def wait(
     raise Pause(state=paused)
 
 
+def leave_to_others() -> None:
+    """Go no further with an order that another worker may have taken over by now; its run stays as it is."""
+    if cut_off():
+        raise Abort("This worker was cut off from the database: the order is woken again.")
+
+
 async def end_follow_up(file: OrderFile, at: Standing, page: RunPage) -> State[Any]:
     """Bring the run's page up to date for the last time and return the state in which the run ends."""
+    leave_to_others()
     await page.bring_up_to_date(file, at)
     end = page.ending(file, at)
-    await rest(
+    rests = await rest(
         file.order.order_no,
         state=at.state,
         waits_for=end.name or "",
@@ -84,4 +94,6 @@ async def end_follow_up(file: OrderFile, at: Standing, page: RunPage) -> State[A
         page=page.page,
         closed_as=at.state,
     )
+    if not rests:
+        raise Abort("The order was handed over to another worker, which ends it.")
     return end

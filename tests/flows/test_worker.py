@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -201,15 +201,55 @@ async def test_of_two_workers_each_wakes_orders_and_no_order_is_awake_twice_at_o
     assert by_the_second, "the second worker was to have its share"
 
 
+@asynccontextmanager
+async def lone_worker(gendan: Running) -> AsyncIterator[GendanWorker]:
+    """Have a worker that listens to nothing and does what a test calls, beside the one of the house."""
+    with temporary_settings({PREFECT_API_URL: gendan.api_url}):
+        async with GendanWorker("gendan", name="late") as worker:
+            await worker.sync_with_backend()
+            yield worker
+
+
+async def left_awake_by_it(order: Following) -> None:
+    """Let an order be awake as if this worker's wake-up of it had failed."""
+    rows = tables.follow_ups
+    async with transaction() as connection:
+        await connection.execute(
+            update(rows).where(rows.c.order_no == order.order_no).values(awake_since=now(), awake_by="late")
+        )
+
+
+async def test_a_worker_takes_up_again_what_it_left_awake_and_leaves_alone_what_is_under_way(
+    follow: Follow, gendan: Running
+) -> None:
+    left, under_way = await follow(two_steps()), await follow(two_steps())
+    wakes = (await left.row()).wakes
+    async with lone_worker(gendan) as worker:
+        for order in (left, under_way):
+            await left_awake_by_it(order)
+        run = (await under_way.run()).id
+        assert worker._take_place(run)
+
+        await worker._take_up_left_behind()
+        await left.asleep()
+        assert (await left.row()).wakes == wakes + 1
+        assert (await under_way.row()).awake_by == "late"
+
+        worker._give_place_back(run)
+        await worker._take_up_left_behind()
+        await under_way.asleep()
+    for order in (left, under_way):
+        assert (await order.state()).type is StateType.PAUSED
+
+
 async def test_what_a_late_answer_calls_scheduled_and_waits_already_ends_no_worker(
     follow: Follow, gendan: Running
 ) -> None:
     order = await follow(two_steps())
-    with temporary_settings({PREFECT_API_URL: gendan.api_url}):
-        async with GendanWorker("gendan", name="late") as worker:
-            run = await order.run()
-            assert worker._take_place(run.id)
-            await worker._submit_run(run)
+    async with lone_worker(gendan) as worker:
+        run = await order.run()
+        assert worker._take_place(run.id)
+        await worker._submit_run(run)
 
-            assert worker._take_place(run.id), "its place is free again"
+        assert worker._take_place(run.id), "its place is free again"
     assert (await order.state()).type is StateType.PAUSED
