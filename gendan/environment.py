@@ -99,6 +99,11 @@ def for_server(clients: Mapping[str, str], settings: Settings, urls: Urls, prefe
     return environment
 
 
+def prefect_database_is_named(environment: Mapping[str, str]) -> bool:
+    """Say whether the operator has given Prefect a database."""
+    return any(environment.get(name) for name in _PREFECT_DATABASE)
+
+
 def prefect_database_of_the_operator() -> str:
     """
     Return the database that the operator gave to Prefect.

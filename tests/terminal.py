@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from gendan.cli import (  # noqa: F401 - they add their commands
     amendments,
     answers,
+    backups,
     calendars,
     changes,
     messages,

@@ -12,6 +12,7 @@ def main() -> None:
     from gendan.cli import (  # noqa: F401 - they add their commands
         amendments,
         answers,
+        backups,
         calendars,
         changes,
         chases,
