@@ -18,8 +18,8 @@ from models.errors import GendanError, Unavailable
 #: A log file that is longer at a start is put aside as `NAME.log.1`, in place of the one before.
 LOG_LIMIT = 20 * 1024 * 1024
 
-# A process that lived this long was well: its next end is not counted together with the earlier ones.
-_WELL_AFTER = 60.0
+# Who lived this long was well, as what cannot start says so sooner: its next end does not count with the earlier ones.
+_WELL_AFTER = 20.0
 _LONGEST_PAUSE = 30.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,21 @@ from tasks.watching import forget_missed
 ROOT = Path(models.__file__).resolve().parent.parent
 """Where prefect.yaml lies."""
 WATCH = "keep-watch/keep-watch"
+
+
+def tell_prefect(environment: Mapping[str, str], pool: str, *, watch: bool = True) -> str | None:
+    """
+    Make, or bring up to date, all that Prefect is to know of Gendan; can be done again at any time.
+
+    `environment` is that of the worker. Without `watch` the scheduled watch rests. Returns what is wanted for the watch
+    to be watched, or `None`.
+    """
+    api_url = environment["PREFECT_API_URL"]
+    asyncio.run(make_pool(api_url, pool))
+    wanted = asyncio.run(watch_the_watch(environment)) if watch else None
+    deploy(environment)
+    asyncio.run(begin_watch(api_url) if watch else pause_watch(api_url))
+    return wanted
 
 
 def deploy(environment: Mapping[str, str]) -> None:

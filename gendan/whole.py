@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
-from gendan.deploy import begin_watch, deploy, make_pool, pause_watch, watch_the_watch
+from gendan.deploy import tell_prefect
 from gendan.supervisor import Running, Supervisor
 from tasks.schema import migrate
 from tasks.settings import Settings
@@ -27,12 +26,9 @@ def whole_gendan(
     def prepare(running: Running) -> None:
         migrate(running.database_url)
 
-    def tell_prefect(running: Running) -> None:
-        asyncio.run(make_pool(running.api_url, settings.pool))
-        wanted = asyncio.run(watch_the_watch(running.environment)) if watch else None
+    def deploy(running: Running) -> None:
+        wanted = tell_prefect(running.environment, settings.pool, watch=watch)
         if wanted is not None:
             say(wanted)
-        deploy(running.environment)
-        asyncio.run(begin_watch(running.api_url) if watch else pause_watch(running.api_url))
 
-    return Supervisor(settings, say, prepare=prepare, deploy=tell_prefect, started=started)
+    return Supervisor(settings, say, prepare=prepare, deploy=deploy, started=started)

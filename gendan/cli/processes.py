@@ -1,4 +1,4 @@
-"""`gendan up`, `gendan demo`, `gendan doctor`: the processes, and what is wrong with them."""
+"""`gendan up`, `gendan prepare`, `gendan demo`, `gendan doctor`: the processes, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -52,6 +52,21 @@ def up(
 
     say("Starting: PostgreSQL, Prefect's server, the deployments, the worker ...")
     raise typer.Exit(whole_gendan(settings, say, started=started).run())
+
+
+@app.command()
+@refusing
+def prepare() -> None:
+    """
+    Bring a database and a running Prefect of your own into form: tables, work pool, deployments, the watch's watch.
+
+    GENDAN_DATABASE_URL and PREFECT_API_URL name them. Run it once, and after each upgrade; again does no harm.
+
+    Example: gendan prepare
+    """
+    from gendan.prepare import prepare as bring_into_form
+
+    bring_into_form(read_settings(), lambda line: out.print(as_it_is(line)))
 
 
 _MARKS = {
