@@ -35,6 +35,7 @@ LIMIT = 20 * 60.0
 SETTLES = 7 * 60.0
 """Seconds that it may take after the last fault until all is told, delivered and asleep: a lease is five minutes."""
 SHORT_EVERY = (3.0, 6.0)
+SHORT_ORDERS = 40
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 
@@ -68,7 +69,7 @@ def main() -> int:
     os.environ["PREFECT_SERVER_LOGGING_LEVEL"] = "WARNING"
     runs = []
     for seed in range(given.seed, given.seed + given.runs):
-        runs.append(one_run(20 if given.short else given.orders, seed, SHORT_EVERY if given.short else EVERY))
+        runs.append(one_run(SHORT_ORDERS if given.short else given.orders, seed, SHORT_EVERY if given.short else EVERY))
         show(runs)
         if given.json:
             given.json.write_text(json.dumps([asdict(run) for run in runs], indent=2) + "\n", encoding="utf-8")

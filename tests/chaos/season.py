@@ -19,7 +19,7 @@ TOGETHER = 3
 
 def season_of(orders: int) -> Season:
     """
-    Return a season of about so many orders that ends when half of them have heard all that there is to hear.
+    Return a season of so many orders: all have come in at its end, and half have heard all that there is to hear.
 
     The real season of container orders where it lies beside the project, else the bundled samples under new numbers.
     """
@@ -28,7 +28,8 @@ def season_of(orders: int) -> Season:
     season = _multiplied(whole, orders) if len(whole.files) < orders else _first(whole, orders)
     bundled = {order_no: bundles(told) for order_no, told in season.reports.items()}
     last = sorted(told[-1].recorded_at for told in bundled.values() if told)
-    return replace(season, reports=bundled, until=last[len(last) // 2])
+    came_in = max(file.order.came_in for file in season.files)
+    return replace(season, reports=bundled, until=max(last[len(last) // 2], came_in))
 
 
 def bundles(told: list[Told]) -> list[Told]:

@@ -1,0 +1,1 @@
+"""`make machines`: two servers, two workers, a balancer; one of each is killed under load."""
