@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo up test lint format lock bench clean
+.PHONY: help install demo up test lint format lock bench machines clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -43,6 +43,9 @@ lock: ## Pin the newest versions that fit (needs uv).
 
 bench: $(INSTALLED) ## Measure, side by side with plain Prefect.
 	@$(BIN)/python -m bench $(ARGS)
+
+machines: $(INSTALLED) ## Play a season on two servers and two workers; kill one of each. Needs nginx and redis-server.
+	@$(BIN)/python -m tests.machines $(ARGS)
 
 clean: ## Remove the environment that was made here.
 	rm -rf .venv
