@@ -101,7 +101,10 @@ class WakeUpLoop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._context: contextvars.Context | None = None
-        self._thread = threading.Thread(target=self._serve, name="wake-ups", daemon=True)
+        # Which Prefect is talked to is known to a context: a thread begins with an empty one, and would start a server.
+        self._thread = threading.Thread(
+            target=contextvars.copy_context().run, args=(self._serve,), name="wake-ups", daemon=True
+        )
         self._ready = threading.Event()
         self._under_way: set[Future[None]] = set()
 
