@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gendan.archive import ORDERS, PREFECT, Manifest
+from gendan.backups.archive import ORDERS, PREFECT, Manifest
 from gendan.cli.app import app, as_it_is, err, out, refusing
 from gendan.replay import stopped_in_order
 from tasks.settings import read_settings
@@ -27,7 +27,7 @@ def backup(
 
     Example: gendan backup /srv/backups/gendan-monday.backup --replace
     """
-    from gendan.backup import back_up
+    from gendan.backups.backup import back_up
 
     with stopped_in_order():
         manifest = back_up(read_settings(), file, replace=replace)
@@ -53,7 +53,7 @@ def restore(
 
     Example: gendan restore /srv/backups/gendan-monday.backup --replace
     """
-    from gendan.restore import put_back
+    from gendan.backups.restore import put_back
 
     with stopped_in_order():
         manifest = put_back(read_settings(), file, replace=replace, orders_only=orders_only)

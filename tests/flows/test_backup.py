@@ -18,10 +18,10 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import StateType
 from sqlalchemy import select
 
-from gendan.archive import ORDERS, PREFECT, Manifest
-from gendan.backup import back_up
+from gendan.backups.archive import ORDERS, PREFECT, Manifest
+from gendan.backups.backup import back_up
+from gendan.backups.restore import put_back
 from gendan.replay import write_channels
-from gendan.restore import put_back
 from gendan.whole import whole_gendan
 from models import tables
 from models.book.order import OrderState

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from sqlalchemy import URL, make_url
 
-from gendan.archive import Manifest, Part
-from gendan.client_programs import Database, Programs
+from gendan.backups.archive import Manifest, Part
+from gendan.backups.client_programs import Database, Programs
 from gendan.embedded import PROGRAMS
 from models.errors import Unavailable
 from tasks.logbook import record_report

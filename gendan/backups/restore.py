@@ -14,10 +14,10 @@ from packaging.version import Version
 from prefect.input.run_input import keyset_from_base_key
 from psycopg import sql
 
-from gendan.archive import ORDERS, PREFECT, Archive, Manifest, Part, reading
-from gendan.backup import count_orders
-from gendan.both_databases import databases_at_rest
-from gendan.client_programs import Database, Programs, first_line
+from gendan.backups.archive import ORDERS, PREFECT, Archive, Manifest, Part, reading
+from gendan.backups.backup import count_orders
+from gendan.backups.both_databases import databases_at_rest
+from gendan.backups.client_programs import Database, Programs, first_line
 from models.errors import Refused, Unavailable
 from tasks.schema import knows, migrate
 from tasks.settings import Settings

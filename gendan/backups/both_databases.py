@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gendan.client_programs import Database
+from gendan.backups.client_programs import Database
 from gendan.embedded import EmbeddedPostgres
 from gendan.environment import prefect_database_is_named, prefect_database_of_the_operator
 from gendan.house import House, running_urls

@@ -11,9 +11,9 @@ import psycopg
 from psycopg import sql
 
 from gendan import __version__
-from gendan.archive import ORDERS, PREFECT, Manifest, Writing, writing
-from gendan.both_databases import databases
-from gendan.client_programs import Database, Programs, first_line
+from gendan.backups.archive import ORDERS, PREFECT, Manifest, Writing, writing
+from gendan.backups.both_databases import databases
+from gendan.backups.client_programs import Database, Programs, first_line
 from models.errors import AnotherRelease, Unavailable
 from tasks.clock import now
 from tasks.schema import knows, trouble_with

@@ -1,0 +1,1 @@
+"""Backup and restore: both databases in one file, whole or not at all."""
