@@ -23,7 +23,21 @@ import prefect
 import psutil
 from rich.console import Console
 
-from bench import api_calls, backtest, burst, durable, latency, passes, replan, reports, throughput, watch
+from bench import (
+    api_calls,
+    backtest,
+    burst,
+    durable,
+    idle,
+    latency,
+    passes,
+    replan,
+    report_burst,
+    reports,
+    throughput,
+    wake_ups,
+    watch,
+)
 from bench.figures import Figure, table_of
 from bench.prefect_tables import prefect_tables
 from bench.scene import ACCESS_LOG, Scene
@@ -40,6 +54,9 @@ IN_GENDAN: Mapping[str, Callable[[Scene], Awaitable[list[Figure]]]] = {
     "calls": api_calls.measure,
     "throughput": throughput.measure,
     "dbos": durable.measure,
+    "idle": idle.measure,
+    "report-burst": report_burst.measure,
+    "wake-ups": wake_ups.measure,
     "watch": watch.measure,
     "replan": replan.measure,
     "reports": reports.measure,

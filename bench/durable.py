@@ -15,6 +15,7 @@ from sqlalchemy import select
 from bench.bench_orders import FIVE, all_asleep, chain, order_numbers, take_in
 from bench.dbos_form import dbos_form
 from bench.figures import Figure, Spread, short
+from bench.held import Held
 from bench.paused_order import hold_order_plainly
 from bench.plain import plain_worker, start_plain
 from bench.plain_order import follow_order_plainly
@@ -32,36 +33,6 @@ PROCESSES_END = 60.0
 """Seconds within which the processes of suspended runs have ended."""
 POLL = 2.0
 """Seconds between two looks of the plain worker for work: how often does not matter to what waits."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """What processes hold: private memory (USS) and all memory (RSS) in bytes, threads, and how many they are."""
-
-    uss: int
-    rss: int
-    threads: int
-    processes: int
-
-    @classmethod
-    def by(cls, *parents: psutil.Process) -> Held:
-        """Read what these processes hold with all that they have started."""
-        alive = []
-        for process in [each for parent in parents for each in (parent, *parent.children(recursive=True))]:
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                memory = process.memory_full_info()
-                alive.append((memory.uss, memory.rss, process.num_threads()))
-        uss, rss, threads = (sum(column) for column in zip(*alive, strict=True))
-        return cls(uss, rss, threads, len(alive))
-
-    def __sub__(self, before: Held) -> Held:
-        """Return what came on top."""
-        return Held(
-            self.uss - before.uss,
-            self.rss - before.rss,
-            self.threads - before.threads,
-            self.processes - before.processes,
-        )
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,22 @@
-"""What the watch does every minute when ten thousand orders are open and none of them is due."""
+"""What the watch does every minute when a thousand, ten thousand, a hundred thousand orders are open, none due."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, delete, event, insert, select, text
+from sqlalchemy import Engine, event
 
-from bench.bench_orders import FIVE, all_asleep, chain, order_numbers, runs_of, take_in
+from bench.bench_orders import FIVE, all_asleep, chain, order_numbers, take_in
 from bench.figures import Figure, Spread
 from bench.latency import waits_again
+from bench.open_orders import open_orders
 from bench.scene import Scene
 from flows.keep_watch import MESSAGES_AT_ONCE, ORDERS_AT_ONCE
-from models import tables
-from models.book.order import OrderState
-from tasks.clock import now
-from tasks.database import engine, transaction
+from tasks.database import engine
 from tasks.deliveries import deliver_waiting
 from tasks.dispatch import dispatch
 from tasks.lifeline import WATCH
@@ -30,55 +26,79 @@ from tasks.watching import mend_ended, mend_missing, mend_stuck
 NAME = "watch"
 MOST_QUERIES = 12
 ROUNDS = 5
-BATCH = 1000
+SIZES = (1_000, 10_000, 100_000)
+QUICK_SIZES = (100, 1_000)
+LATENCY_AT = 10_000
+MOST_TIMES_SLOWER = 10.0
+"""A hundred times as many orders may make a round so many times slower: two counts look at the index of open ones."""
 
 
 async def measure(scene: Scene) -> list[Figure]:
     """
-    Measure rounds of the watch, first over the orders that are there, then over thousands more.
+    Measure rounds of the watch, first over the orders that are there, then over ever more.
 
     The added orders are rows in Gendan's tables with rows of their own in Prefect's, so that both count alike.
     """
-    count = 1_000 if scene.quick else 10_000
-    real = order_numbers("WATCH", 2)
-    await take_in(real, chain(FIVE))
-    await all_asleep(real)
-    pattern = (await runs_of(real))[real[0]]
+    (real,) = order_numbers("WATCH", 1)
+    await take_in([real], chain(FIVE))
+    await all_asleep([real])
+    sizes = QUICK_SIZES if scene.quick else SIZES
     few = await _rounds(scene)
-    before = _threads(scene)
-    added = await _add_orders(scene, real[0], pattern, count)
-    try:
-        many = await _rounds(scene)
-        after = _threads(scene)
-        latency = await waits_again(scene, real[1])
-    finally:
-        await _take_away(scene, added)
+    figures: list[Figure] = []
+    by_size: dict[int, float] = {}
+    for count in sizes:
+        before = _threads(scene)
+        async with open_orders(scene, "OPEN", count):
+            many = await _rounds(scene)
+            added = _threads(scene) - before
+            latency = await waits_again(scene, real) if count == LATENCY_AT else None
+        by_size[count] = statistics.median(many["seconds"])
+        scene.say(f"watch: {count:,} open orders, {by_size[count]:.3f} s a round")
+        figures += _figures(count, many, few, added)
+        if latency is not None:
+            figures.append(
+                Figure(NAME, f"report to next wait, with {count:,} more orders open", "s", Spread.of(latency))
+            )
+    least, most = sizes[0], sizes[-1]
+    figures.append(
+        Figure(
+            NAME,
+            f"a round with {most:,} open orders against one with {least:,}",
+            "x",
+            Spread.of([by_size[most] / by_size[least]]),
+            target=f"<= {MOST_TIMES_SLOWER:.0f}",
+            met=by_size[most] / by_size[least] <= MOST_TIMES_SLOWER,
+        )
+    )
+    return figures
+
+
+def _figures(count: int, many: dict[str, list[float]], few: dict[str, list[float]], added: int) -> list[Figure]:
     return [
         Figure(
             NAME,
             f"queries of a round, {count:,} orders open and none due",
             "queries",
             Spread.of(many["queries"]),
-            target=f"<= {MOST_QUERIES}, as with {len(real)} orders",
+            target=f"<= {MOST_QUERIES}, as with few orders",
             met=max(many["queries"]) <= MOST_QUERIES and max(many["queries"]) == max(few["queries"]),
         ),
         Figure(
             NAME,
-            "duration of a round",
+            f"duration of a round, {count:,} orders open",
             "s",
             Spread.of(many["seconds"]),
             note=f"with few orders: {statistics.median(few['seconds']):.3f} s",
         ),
-        Figure(NAME, "calls of a round to Prefect's server", "calls", Spread.of(many["calls"])),
+        Figure(NAME, f"calls of a round to Prefect's server, {count:,} orders open", "calls", Spread.of(many["calls"])),
         Figure(
             NAME,
             f"threads and processes that {count:,} more open orders add",
             "",
-            Spread.of([after - before]),
+            Spread.of([added]),
             target="none",
-            met=after <= before,
+            met=added <= 0,
         ),
-        Figure(NAME, f"report to next wait, with {count:,} more orders open", "s", Spread.of(latency)),
     ]
 
 
@@ -128,48 +148,3 @@ def _threads(scene: Scene) -> int:
         for parent in (scene.process("worker"), scene.process("server"))
         for process in (parent, *parent.children(recursive=True))
     )
-
-
-async def _add_orders(scene: Scene, order_no: str, run: UUID, count: int) -> dict[str, UUID]:
-    added = {number: uuid4() for number in order_numbers("OPEN", count)}
-    # Prefect's rows first: an order without a run would be mended by the watch that Gendan runs itself.
-    await scene.prefect.copy_run(run, list(added.values()))
-    async with transaction() as connection:
-        order = (await connection.execute(select(tables.orders).where(tables.orders.c.order_no == order_no))).one()
-        numbers = list(added)
-        for begin in range(0, count, BATCH):
-            batch = numbers[begin : begin + BATCH]
-            await connection.execute(
-                insert(tables.orders),
-                [
-                    {"order_no": n, "terms": order.terms, "customer": "Bench", "body": _body(order.body, n)}
-                    for n in batch
-                ],
-            )
-            await connection.execute(insert(tables.follow_ups), [_follow_up(n, added[n]) for n in batch])
-        # autovacuum would do it within a minute; the measurement does not wait for it
-        await connection.execute(text("ANALYZE follow_ups"))
-    return added
-
-
-def _body(body: dict[str, Any], order_no: str) -> dict[str, Any]:
-    return {**body, "order_no": order_no}
-
-
-def _follow_up(order_no: str, run: UUID) -> dict[str, Any]:
-    return {
-        "order_no": order_no,
-        "state": OrderState.OPEN.value,
-        "flow_run_id": run,
-        "generation": 1,
-        "wakes": 1,
-        "next_wake_up": now() + timedelta(days=30),
-    }
-
-
-async def _take_away(scene: Scene, added: dict[str, UUID]) -> None:
-    numbers: Sequence[str] = list(added)
-    async with transaction() as connection:
-        for table in (tables.follow_ups, tables.orders):
-            await connection.execute(delete(table).where(table.c.order_no.in_(numbers)))
-    await scene.prefect.delete_runs(list(added.values()))
