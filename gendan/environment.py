@@ -49,6 +49,21 @@ _SUGGESTED = {
     "PREFECT_WORKER_QUERY_SECONDS": "2",
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # The services of Prefect's server look at the database every few seconds, orders or none. What each of them finds
+    # may wait: runs that nobody fetched are marked late, from every 5 s; our watch sees them by itself
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "60",
+    # subflows and tasks of cancelled runs, from every 20 s; ours have no code under way
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
+    # workers that are silent are shown as offline, from every 15 s; a lifeline tells ours within 25 s
+    "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "60",
+    # places of concurrency limits that were not given back, from every 15 s; Gendan has no such limits
+    "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "60",
+    # what was to be cleaned up for workers of kinds that have infrastructure, from every 5 s; ours has none
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
+    # the first rounds of a deployment that was just made, from every 5 s; the watch begins half a minute after it
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "30",
+    # automations that wait for silence, from every 5 s; the watch's own waits for a quarter of an hour
+    "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT30S",
 }
 
 

@@ -98,9 +98,13 @@ def shared_house(config: pytest.Config) -> Running:
     """Return the Gendan that the whole session shares: it is started once, and stopped at the end."""
     if _shared not in config.stash:
         # Its server writes a line for each call, which test_costs counts; the worker looks for what a person resumed
-        # twice as often as usual.
+        # twice as often as usual, and the server for silences as often as it comes.
         kept = ExitStack()
-        house = a_house(PREFECT_SERVER_LOGGING_LEVEL="INFO", PREFECT_WORKER_QUERY_SECONDS="1")
+        house = a_house(
+            PREFECT_SERVER_LOGGING_LEVEL="INFO",
+            PREFECT_WORKER_QUERY_SECONDS="1",
+            PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY="PT5S",
+        )
         config.stash[_shared] = kept.enter_context(house)
         config.add_cleanup(kept.close)
     return config.stash[_shared]
