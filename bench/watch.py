@@ -48,7 +48,7 @@ async def measure(scene: Scene) -> list[Figure]:
     by_size: dict[int, float] = {}
     for count in sizes:
         before = _threads(scene)
-        async with open_orders(scene, "OPEN", count):
+        async with open_orders(scene, f"OPEN-{count}", count):
             many = await _rounds(scene)
             added = _threads(scene) - before
             latency = await waits_again(scene, real) if count == LATENCY_AT else None
