@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import CTE
 
 from models import tables
-from models.errors import NoChannel
+from models.errors import AnotherRelease, NoChannel, Unavailable
 from notifications.answer import Answer, Outcome
 from notifications.channels import Address, Channels
 from notifications.message import Message
@@ -31,8 +31,12 @@ from tasks.clock import now
 from tasks.database import POST_CHANNEL, notify, transaction
 from tasks.settings import settings
 
-LEASE = timedelta(minutes=5)
-"""For how long a delivery that is under way is left alone; then its sender is taken for dead."""
+LEASE = timedelta(minutes=2)
+"""
+For how long a delivery that is under way is left alone; then its sender is taken for dead.
+
+A message waits up to a minute for those before it at its address, and has PATIENCE from then on.
+"""
 PATIENCE = 20.0
 """Seconds that an address has to take a message."""
 HANDS = 8
@@ -295,7 +299,7 @@ async def deliver(sending: Sending) -> bool:
     Send one message to one address and write down what became of it; return whether it went out.
 
     An address that is down, hangs or is gone is no error here: the reason is kept, and it is tried again, or another
-    one is.
+    one is. A database that goes away meanwhile is waited for: what went out and is not noted goes out again.
     """
     channels = _channels_file()
     try:
@@ -309,8 +313,14 @@ async def deliver(sending: Sending) -> bool:
         return False
     skip = max(0, channels.parts(sending.channel, sending.message) - sending.parts)
     answer = await channels.post(sending.channel, sending.message, seconds=PATIENCE, skip=skip)
-    await _settle(sending, answer, max(0, answer.parts - skip), channels, lines)
-    return answer.outcome is Outcome.TAKEN
+    while True:
+        try:
+            await _settle(sending, answer, max(0, answer.parts - skip), channels, lines)
+            return answer.outcome is Outcome.TAKEN
+        except AnotherRelease:
+            raise
+        except Unavailable:
+            await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def _send_elsewhere(sending: Sending, channels: Channels, addresses: Iterable[Address]) -> None:
@@ -471,6 +481,11 @@ async def deliver_waiting(limit: int) -> tuple[int, int]:
             if time.monotonic() - looked >= _LOOK_AGAIN:
                 await route_waiting(limit)
                 looked = time.monotonic()
+    except Unavailable:
+        # Whoever is still sending waits for the database too, to note what went out.
+        if under_way:
+            await asyncio.wait(under_way)
+        raise
     finally:
         await _let_finish(under_way)
 

@@ -197,6 +197,17 @@ async def find_by_run(flow_run_ids: Sequence[UUID]) -> list[Woken]:
         return [_woken(row) for row in rows]
 
 
+async def find_closed(flow_run_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return which of these runs are of orders whose follow-up has ended, each with the badge that it ends with."""
+    async with transaction() as connection:
+        rows = await connection.execute(
+            select(_rows.flow_run_id, _rows.waits_for).where(
+                _rows.flow_run_id.in_(flow_run_ids), _rows.closed_as.is_not(None), _rows.awake_since.is_(None)
+            )
+        )
+        return {row.flow_run_id: row.waits_for for row in rows}
+
+
 async def count_followed() -> int:
     """Count the orders whose follow-up has not ended."""
     async with transaction() as connection:

@@ -330,6 +330,35 @@ async def test_a_watch_with_nothing_to_do_asks_few_questions_and_reads_no_order(
     assert not [statement for statement in others if "FROM orders" in statement or "FROM entries" in statement]
 
 
+@pytest.mark.parametrize("state", [Running(), Pending()], ids=["Running", "Pending"])
+async def test_a_run_that_was_cut_off_between_its_orders_end_and_its_own_is_ended(
+    follow: Follow, client: PrefectClient, gendan: House, state: Any
+) -> None:
+    """It would be at work for ever, and hide that another order has no run."""
+    order, robbed = await follow(two_steps()), await follow()
+    await order.advance(china(30, month=12), a_report("DEPARTED", china(30, month=12)))
+    await order.ended()
+    run = await order.run()
+    assert run.state is not None
+    await client.set_flow_run_state(run.id, state, force=True)
+    await client.delete_flow_run((await robbed.run()).id)
+    assert await mend_stuck(client) == 0, "it may be about to end"
+
+    async with prefect_database(gendan) as prefect:
+        await prefect.execute(
+            "UPDATE flow_run_state SET timestamp = timestamp - interval '2 minutes' WHERE id ="
+            " (SELECT state_id FROM flow_run WHERE id = %s)",
+            [run.id],
+        )
+    assert await mend_stuck(client) == 1
+
+    ended = await order.state()
+    assert (ended.type, ended.name) == (StateType.COMPLETED, run.state.name)
+    assert await mend_stuck(client) == 0
+    assert await mend_missing(client) == 1
+    await eventually(lambda: woke(robbed, 2))
+
+
 async def test_an_order_that_has_sailed_is_left_alone(follow: Follow, client: PrefectClient) -> None:
     order = await follow(two_steps())
     await order.advance(china(30, month=12), a_report("DEPARTED", china(30, month=12)))
