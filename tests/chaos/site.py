@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,25 +26,35 @@ from notifications.channels import ALWAYS
 from tasks.settings import Settings
 
 SECOND = "worker-2"
-KEPT = ("worker", "server", "postgres")
-"""What the supervisor keeps alive."""
+WATCHES = ("watch-1", "watch-2")
+_LOOK = 0.05
 
 
 class Receiver:
-    """A message channel on this machine that can be told to hang: it takes what comes, and does not answer."""
+    """
+    A message channel on this machine that can be told to hang: it takes what comes, does nothing and says nothing.
+
+    Once it answers again it does for those who still wait what they came for; those who left it has forgotten, as a
+    web server has that was stopped for a while. Had it kept what they left, they could not know: from whoever
+    takes without an answer, each message comes again, and whether a channel does so is not for Gendan to say.
+    `heard` is each text that it took, `left_waiting` how many had left.
+    """
 
     def __init__(self) -> None:
-        self.heard: list[bytes] = []
+        self.heard: list[str] = []
+        self.left_waiting = 0
         self._answers = threading.Event()
         self._answers.set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if not receiver._answers.wait(30):
-                    return
-                receiver.heard.append(body)
+                told = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+                while not receiver._answers.wait(_LOOK):
+                    if _has_left(self.connection):
+                        receiver.left_waiting += 1
+                        return
+                receiver.heard.append(f"{told['title']} {told['message']}")
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -74,6 +87,17 @@ class Receiver:
         self._server.server_close()
 
 
+def _has_left(connection: socket.socket) -> bool:
+    """Say whether whoever asked has hung up."""
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+
+
+def texts_in(outbox: Path) -> list[str]:
+    """Return the messages in an outbox."""
+    return [path.read_text(encoding="utf-8") for path in outbox.glob("*.txt")]
+
+
 @dataclass
 class Site:
     """A running Gendan, by its processes."""
@@ -90,9 +114,9 @@ class Site:
         resident = household.children.get(name) if household is not None else None
         return resident.process() if resident is not None else None
 
-    def written(self) -> int:
-        """Count the messages in the outbox."""
-        return len(list(self.house.outbox.glob("*.txt")))
+    def written(self) -> list[str]:
+        """Return the messages in the outbox."""
+        return texts_in(self.house.outbox)
 
     def begin(self, name: str) -> None:
         """Start the second worker or a watch, again if it has ended."""
@@ -115,6 +139,10 @@ class Site:
         """Kill the second worker or a watch with no warning; it is gone when this returns."""
         self._own[name].kill()
         self._own[name].wait()
+
+    def gone(self) -> list[str]:
+        """Return which of these have ended by themselves."""
+        return [name for name in self._own if self.is_gone(name)]
 
     def is_gone(self, name: str) -> bool:
         """Say whether a process of our own has ended by itself."""
@@ -154,7 +182,7 @@ def a_site(home: Path, say: Callable[[str], None]) -> Iterator[Site]:
         with whole_gendan(settings, note, watch=False) as running:
             os.environ.update(running.environment)
             site = Site(running, House(home), receiver, said)
-            for name in (SECOND, "watch-1", "watch-2"):
+            for name in (SECOND, *WATCHES):
                 site.begin(name)
             try:
                 yield site
