@@ -24,6 +24,7 @@ from tasks.follow_ups import (
     awake_too_long,
     count_followed,
     find_by_run,
+    hand_over,
     let_go,
     page_of_followed,
     rest,
@@ -560,9 +561,24 @@ async def test_orders_that_could_not_be_woken_are_wanted_again() -> None:
     numbers = await place_all(2)
     taken = await take_due(2, "a worker")
 
-    await let_go([woken.order_no for woken in taken])
+    await let_go(taken)
 
     assert await due() == numbers
+
+
+async def test_who_could_not_wake_an_order_leaves_it_to_the_worker_that_has_it_by_now() -> None:
+    """A call to Prefect may arrive although its answer is lost: the run is resumed, and a worker has claimed it."""
+    numbers = await place_all(2)
+    runs = {number: uuid4() for number in numbers}
+    for number, run_id in runs.items():
+        await set_run(number, run_id, 1)
+    taken = await take_due(2, "watch")
+    await hand_over(runs[numbers[0]], to="worker-1")
+
+    await let_go(taken)
+
+    assert await due() == numbers[1:]
+    assert [woken.order_no for woken in await awake_too_long(timedelta(0), "worker-1")] == numbers[:1]
 
 
 async def test_who_is_awake_too_long_is_found_by_the_worker_that_left_them() -> None:
