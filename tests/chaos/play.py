@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import httpx
 import psycopg
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
@@ -29,8 +30,8 @@ AT_ONCE = 80
 AGAIN = 0.25
 """How often an old report is told once more, long after."""
 PAUSE = 0.3
-TROUBLE = (Unavailable, DBAPIError, psycopg.Error, OSError)
-"""What whoever reports sees of an order book that is down: he tries again."""
+TROUBLE = (Unavailable, DBAPIError, psycopg.Error, OSError, httpx.HTTPError)
+"""What whoever reports, or looks, sees of an order book or a Prefect that is down: he tries again."""
 
 T = TypeVar("T")
 

@@ -770,6 +770,21 @@ async def test_two_senders_at_once_deliver_each_message_once(channels: Path, rec
     assert {row.state for row in await list_messages()} == {"delivered"}
 
 
+async def test_what_several_senders_find_out_at_a_time_is_one_failure(channels: Path, receiver: HttpReceiver) -> None:
+    reach(channels, ("mei", at(receiver)))
+    receiver.reply = BROKEN
+    await write(3)
+    await route_waiting(10)
+    taken = [sending for _ in range(3) for sending in await take(10)]
+
+    await asyncio.gather(*(deliver(sending) for sending in taken))
+
+    assert (len(receiver.requests), (await one_channel()).failures) == (3, 1)
+    await let_time_pass(MINUTE * 2)
+    assert await deliver_waiting(10) == (0, 1)
+    assert (await one_channel()).failures == 2
+
+
 async def test_a_message_whose_addresses_are_settled_at_the_same_time_is_delivered(
     channels: Path, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
