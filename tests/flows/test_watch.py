@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running
+from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
 from sqlalchemy import delete, event, insert, select, update
 
 from gendan.supervisor import Running as House
@@ -357,6 +357,24 @@ async def test_a_run_that_was_cut_off_between_its_orders_end_and_its_own_is_ende
     assert await mend_stuck(client) == 0
     assert await mend_missing(client) == 1
     await eventually(lambda: woke(robbed, 2))
+
+
+async def test_an_order_that_has_ended_and_is_woken_once_more_ends_again(follow: Follow, client: PrefectClient) -> None:
+    """As by a worker that claims what it was given to run before another ran it; Prefect lets it."""
+    order = await follow(two_steps())
+    await order.advance(china(30, month=12), a_report("DEPARTED", china(30, month=12)))
+    await order.ended()
+    run, wakes = await order.run(), (await order.row()).wakes
+    await client.set_flow_run_state(run.id, Scheduled(), force=True)
+
+    await eventually(lambda: woke(order, wakes + 1))
+
+    assert (await order.row()).closed_as == "closed"
+    await eventually(lambda: is_completed(order))
+
+
+async def is_completed(order: Following) -> bool:
+    return (await order.state()).type is StateType.COMPLETED
 
 
 async def test_an_order_that_has_sailed_is_left_alone(follow: Follow, client: PrefectClient) -> None:
