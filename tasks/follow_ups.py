@@ -76,7 +76,7 @@ async def wake_up(order_no: str) -> tuple[OrderFile, FollowUp]:
     What is recorded from here on sets `wanted` again: it is seen by the next wake-up, never lost.
     """
     async with transaction() as connection:
-        row = await read_order(connection, order_no)
+        # Before anything is read: what had set `wanted` is in what is read, its clock too.
         await connection.execute(
             update(tables.follow_ups)
             .where(_rows.order_no == order_no)
@@ -86,6 +86,7 @@ async def wake_up(order_no: str) -> tuple[OrderFile, FollowUp]:
                 awake_by=os.environ.get(WORKER) or _rows.awake_by,
             )
         )
+        row = await read_order(connection, order_no)
         return await assemble(connection, row), follow_up_of(row)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.exc import DBAPIError
 
+from models import tables
 from models.book.changes import Cancellation, Followed, Hold, Reschedule, Resume
 from models.book.entry import Entry
 from models.book.order import OrderState
@@ -579,6 +580,24 @@ async def test_who_could_not_wake_an_order_leaves_it_to_the_worker_that_has_it_b
 
     assert await due() == numbers[1:]
     assert [woken.order_no for woken in await awake_too_long(timedelta(0), "worker-1")] == numbers[:1]
+
+
+async def test_a_clock_that_is_moved_while_an_order_wakes_up_is_seen() -> None:
+    """Whoever moves it waits for a wake-up that began before and is told of one that begins now."""
+    await place()
+    moved_to = now() - timedelta(days=30)
+    async with database.transaction() as connection:
+        await connection.execute(
+            update(tables.follow_ups).where(tables.follow_ups.c.order_no == NUMBER).values(clock=moved_to, wanted=True)
+        )
+        waking = asyncio.create_task(wake_up(NUMBER))
+        await asyncio.sleep(0.5)
+        assert not waking.done()
+
+    _, follow_up = await waking
+
+    assert follow_up.now == moved_to
+    assert await due() == []
 
 
 async def test_who_is_awake_too_long_is_found_by_the_worker_that_left_them() -> None:
