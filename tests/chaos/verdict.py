@@ -130,10 +130,28 @@ async def judge(season: Season, client: PrefectClient, heard: Sequence[str], wri
     verdict.figures["said while a report was on its way"] = len(said.keys() - wanted.keys())
     verdict.figures["ended before they were told"] = sum(not notice.told for notice in notices)
 
+    verdict.differences += await _follow_ups(expected)
     verdict.differences += await _reports(season, verdict)
     verdict.differences += await _deliveries(heard, written, verdict)
     verdict.differences += await _runs(client, verdict)
     return verdict
+
+
+async def _follow_ups(expected: Result) -> list[str]:
+    """Name every order of which its follow-up says another state than its file, or that is over and still followed."""
+    follow_ups = tables.follow_ups.c
+    async with transaction() as connection:
+        rows = await connection.execute(select(follow_ups.order_no, follow_ups.state, follow_ups.closed_as))
+        found = {row.order_no: (row.state, row.closed_as) for row in rows}
+    wanted = {
+        order.order_no: (order.state.value, order.state.value if order.state.is_over else None)
+        for order in expected.orders
+    }
+    return [
+        f"follow-up of {order_no}: {found.get(order_no)} instead of {state}"
+        for order_no, state in sorted(wanted.items())
+        if found.get(order_no) != state
+    ]
 
 
 async def _reports(season: Season, verdict: Verdict) -> list[str]:
