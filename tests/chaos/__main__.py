@@ -123,7 +123,9 @@ async def _play(site: Site, run: Run, every: tuple[float, float], say: Callable[
     with temporary_settings({PREFECT_API_URL: site.running.api_url}):
         async with get_client() as client:
             run.differences += await _settled(client)
-            verdict = await judge(season, client, site.receiver.heard, site.written())
+            verdict = await judge(season, client, site.arrived())
+    for line in verdict.twice:
+        say(line)
     run.differences += verdict.differences
     run.differences += trouble.missed + trouble.never_seen()
     run.differences += [f"{name} ended by itself" for name in site.gone()]

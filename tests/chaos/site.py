@@ -13,8 +13,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -23,11 +25,20 @@ from gendan.house import House
 from gendan.supervisor import Running
 from gendan.whole import whole_gendan
 from notifications.channels import ALWAYS
+from tasks.clock import now
 from tasks.settings import Settings
 
 SECOND = "worker-2"
 WATCHES = ("watch-1", "watch-2")
 _LOOK = 0.05
+
+
+class Arrival(NamedTuple):
+    """A text that arrived: at which address, and when."""
+
+    where: str
+    text: str
+    at: datetime
 
 
 class Receiver:
@@ -37,11 +48,11 @@ class Receiver:
     Once it answers again it does for those who still wait what they came for; those who left it has forgotten, as a
     web server has that was stopped for a while. Had it kept what they left, they could not know: from whoever
     takes without an answer, each message comes again, and whether a channel does so is not for Gendan to say.
-    `heard` is each text that it took, `left_waiting` how many had left.
+    `heard` is what it took, `left_waiting` how many had left. Each path of it is an address of its own.
     """
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.heard: list[Arrival] = []
         self.left_waiting = 0
         self._answers = threading.Event()
         self._answers.set()
@@ -54,7 +65,7 @@ class Receiver:
                     if _has_left(self.connection):
                         receiver.left_waiting += 1
                         return
-                receiver.heard.append(f"{told['title']} {told['message']}")
+                receiver.heard.append(Arrival(self.path, f"{told['title']} {told['message']}", now()))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -93,9 +104,12 @@ def _has_left(connection: socket.socket) -> bool:
     return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
 
 
-def texts_in(outbox: Path) -> list[str]:
+def arrivals_in(outbox: Path) -> list[Arrival]:
     """Return the messages in an outbox."""
-    return [path.read_text(encoding="utf-8") for path in outbox.glob("*.txt")]
+    return [
+        Arrival("outbox", path.read_text(encoding="utf-8"), datetime.fromtimestamp(path.stat().st_mtime, UTC))
+        for path in outbox.glob("*.txt")
+    ]
 
 
 @dataclass
@@ -114,9 +128,9 @@ class Site:
         resident = household.children.get(name) if household is not None else None
         return resident.process() if resident is not None else None
 
-    def written(self) -> list[str]:
-        """Return the messages in the outbox."""
-        return texts_in(self.house.outbox)
+    def arrived(self) -> list[Arrival]:
+        """Return all that the receiver took, and what lies in the outbox."""
+        return [*self.receiver.heard, *arrivals_in(self.house.outbox)]
 
     def begin(self, name: str) -> None:
         """Start the second worker or a watch, again if it has ended."""
@@ -167,10 +181,8 @@ def a_site(home: Path, say: Callable[[str], None]) -> Iterator[Site]:
     outbox = home / "outbox"
     outbox.mkdir(parents=True)
     channels = home / "channels.yaml"
-    channels.write_text(
-        f"urls:\n  - outbox://{outbox}:\n      - tag: {ALWAYS}\n"
-        f"  - json://127.0.0.1:{receiver.port}/?rto=3&cto=3:\n      - tag: {ALWAYS}\n"
-    )
+    addresses = [f"outbox://{outbox}", *(f"json://127.0.0.1:{receiver.port}/{path}?rto=3&cto=3" for path in "ab")]
+    channels.write_text("urls:\n" + "".join(f"  - {address}:\n      - tag: {ALWAYS}\n" for address in addresses))
     said: list[str] = []
 
     def note(line: str) -> None:

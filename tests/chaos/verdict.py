@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ from tasks.database import transaction
 from tasks.notices import list_notices
 from tasks.waking import deployment_id
 from tasks.watching import ALIVE
+from tests.chaos.site import Arrival
 
 DOUBLES = 1 / 1000
 """Deliveries that may arrive twice, as a part of all."""
@@ -45,6 +46,8 @@ class Verdict:
     """What was found, and every difference in words; none: nothing was lost."""
 
     differences: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    """What was delivered twice, and when."""
     figures: dict[str, int] = field(default_factory=dict)
 
 
@@ -98,24 +101,34 @@ def compare_states(played: Result, expected: Result) -> list[str]:
     return differences(*silent)
 
 
-def compare_texts(arrived: Sequence[str], made: Sequence[str], where: str) -> tuple[list[str], int]:
-    """Name what did not arrive and what nobody made; count what arrived more often than it was made."""
-    there, wanted = _counted(arrived), _counted(made)
-    lost = [f"never arrived at the {where}: {text[:100]}" for text in (wanted - there)]
-    strange = [f"nobody made what arrived at the {where}: {text[:100]}" for text in there.keys() - wanted.keys()]
-    return sorted([*lost, *strange]), (there - wanted).total()
-
-
-def _counted(texts: Sequence[str]) -> Counter[str]:
-    return Counter(" ".join(text.split()) for text in texts)
-
-
-async def judge(season: Season, client: PrefectClient, heard: Sequence[str], written: Sequence[str]) -> Verdict:
+def compare_texts(arrived: Sequence[Arrival], made: Sequence[str]) -> tuple[list[str], list[str]]:
     """
-    Compare all that is in both databases with the season as the core alone plays it.
+    Name what did not arrive at an address or was made by nobody; and what arrived there more often than it was made.
 
-    `heard` are the texts that the receiver took, `written` those in the outbox.
+    `arrived` is all that arrived at one address, `made` the texts of all messages.
     """
+    where = arrived[0].where
+    there, wanted = _counted([arrival.text for arrival in arrived]), _counted(made)
+    lost = [f"never arrived at {where}: {text[:100]}" for text in (wanted - there)]
+    strange = [f"nobody made what arrived at {where}: {text[:100]}" for text in there.keys() - wanted.keys()]
+    twice = [f"arrived twice at {where}: {text[:60]}, {_when(arrived, text)}" for text in (there - wanted).elements()]
+    return sorted([*lost, *strange]), twice
+
+
+def _counted(texts: Iterable[str]) -> Counter[str]:
+    return Counter(map(_plain, texts))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _when(arrived: Sequence[Arrival], text: str) -> str:
+    return " and ".join(f"{arrival.at:%H:%M:%S.%f}" for arrival in arrived if _plain(arrival.text) == text)
+
+
+async def judge(season: Season, client: PrefectClient, arrived: Sequence[Arrival]) -> Verdict:
+    """Compare all that is in both databases, and what arrived, with the season as the core alone plays it."""
     verdict = Verdict()
     numbers = [file.order.order_no for file in season.files if file.order.came_in <= season.until]
     expected = backtest(season)
@@ -132,7 +145,7 @@ async def judge(season: Season, client: PrefectClient, heard: Sequence[str], wri
 
     verdict.differences += await _follow_ups(expected)
     verdict.differences += await _reports(season, verdict)
-    verdict.differences += await _deliveries(heard, written, verdict)
+    verdict.differences += await _deliveries(arrived, verdict)
     verdict.differences += await _runs(client, verdict)
     return verdict
 
@@ -175,23 +188,34 @@ async def _reports(season: Season, verdict: Verdict) -> list[str]:
     ]
 
 
-async def _deliveries(heard: Sequence[str], written: Sequence[str], verdict: Verdict) -> list[str]:
+async def _deliveries(arrived: Sequence[Arrival], verdict: Verdict) -> list[str]:
     messages, notices = tables.messages.c, tables.notices.c
     async with transaction() as connection:
         made = list(await connection.execute(select(messages.subject, messages.body, messages.delivered_at)))
-        untold = (await connection.execute(select(func.count()).where(notices.holds, notices.told == 0))).scalar_one()
-    texts = [f"{row.subject} {row.body}" for row in made]
-    wrong, twice = compare_texts(heard, texts, "receiver")
-    wrong_there, twice_there = compare_texts(written, texts, "outbox")
-    deliveries, twice = len(heard) + len(written), twice + twice_there
-    verdict.figures |= {"messages": len(made), "deliveries": deliveries, "delivered twice": twice}
-    wrong += wrong_there
+        addresses = await connection.execute(select(func.count()).select_from(tables.channels))
+        untold = await connection.execute(select(func.count()).where(notices.holds, notices.told == 0))
+        known, still = addresses.scalar_one(), untold.scalar_one()
+    by_address: dict[str, list[Arrival]] = defaultdict(list)
+    for arrival in arrived:
+        by_address[arrival.where].append(arrival)
+    wrong = []
+    for there in by_address.values():
+        wrong_there, twice = compare_texts(there, [f"{row.subject} {row.body}" for row in made])
+        wrong += wrong_there
+        verdict.twice += twice
+    verdict.figures |= {
+        "messages": len(made),
+        "deliveries": len(arrived),
+        "delivered twice": len(verdict.twice),
+    }
+    if len(by_address) != known:
+        wrong.append(f"something arrived at {len(by_address)} of {known} addresses")
     if left := sum(row.delivered_at is None for row in made):
         wrong.append(f"{left} messages were never delivered")
-    if untold:
-        wrong.append(f"{untold} notices hold and were never told")
-    if twice > DOUBLES * deliveries:
-        wrong.append(f"{twice} of {deliveries} deliveries arrived twice: more than 1 in 1,000")
+    if still:
+        wrong.append(f"{still} notices hold and were never told")
+    if verdict.twice and len(verdict.twice) >= DOUBLES * len(arrived):
+        wrong.append(f"{len(verdict.twice)} of {len(arrived)} deliveries arrived twice: 1 in 1,000 or more")
     return wrong
 
 
