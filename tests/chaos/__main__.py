@@ -7,6 +7,8 @@ import asyncio
 import json
 import os
 import random
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -37,7 +39,7 @@ SETTLES = 7 * 60.0
 PLAYED = timedelta(days=7)
 """So much of the season is played."""
 SHORT_EVERY = (2.0, 5.0)
-SHORT_ORDERS = 40
+ORDERS, SHORT_ORDERS = 300, 40
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 
@@ -61,26 +63,42 @@ class Run:
 def main() -> int:
     """Read the command line, and play."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--orders", type=int, default=300)
+    parser.add_argument("--orders", type=int, help=f"{ORDERS}, or {SHORT_ORDERS} in short form")
     parser.add_argument("--runs", type=int, default=1, help="one after the other, each with the next seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="few orders, and each kind of fault once at least")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep the logs of runs with differences there")
     given = parser.parse_args()
     for name in [name for name in os.environ if name.startswith(("GENDAN_", "PREFECT_"))]:
         del os.environ[name]
     os.environ["PREFECT_SERVER_LOGGING_LEVEL"] = "WARNING"
+    orders = given.orders or (SHORT_ORDERS if given.short else ORDERS)
     runs = []
     for seed in range(given.seed, given.seed + given.runs):
-        runs.append(one_run(SHORT_ORDERS if given.short else given.orders, seed, SHORT_EVERY if given.short else EVERY))
-        show(runs)
+        if given.runs == 1:
+            runs.append(one_run(orders, seed, SHORT_EVERY if given.short else EVERY, given.logs))
+        else:
+            runs.append(_in_a_process_of_its_own(orders, seed, short=given.short, logs=given.logs))
         if given.json:
             given.json.write_text(json.dumps([asdict(run) for run in runs], indent=2) + "\n", encoding="utf-8")
+        show(runs)
     return 1 if any(run.differences for run in runs) else 0
 
 
-def one_run(orders: int, seed: int, every: tuple[float, float]) -> Run:
-    """Play a season of so many orders once, in a new folder."""
+def _in_a_process_of_its_own(orders: int, seed: int, *, short: bool, logs: Path | None) -> Run:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        result = Path(folder) / "run.json"
+        command = [sys.executable, "-m", "tests.chaos", "--orders", str(orders), "--seed", str(seed)]
+        command += ["--json", str(result), *(["--short"] if short else []), *(["--logs", str(logs)] if logs else [])]
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        if not result.exists():
+            return Run(seed, orders, differences=[f"the run broke off (exit {ended.returncode})"])
+        return Run(**json.loads(result.read_text(encoding="utf-8"))[0])
+
+
+def one_run(orders: int, seed: int, every: tuple[float, float], logs: Path | None = None) -> Run:
+    """Play a season of so many orders once, in a new folder; keep its logs in `logs` where something differs."""
     run = Run(seed, orders)
     begun = time.monotonic()
 
@@ -91,6 +109,8 @@ def one_run(orders: int, seed: int, every: tuple[float, float]) -> Run:
         home = Path(folder).resolve()
         with stopped_in_order(), a_site(home, say) as site:
             asyncio.run(_play(site, run, every, say))
+        if run.differences and logs is not None:
+            shutil.copytree(home / "logs", logs / f"seed-{seed}", dirs_exist_ok=True)
     run.seconds = round(time.monotonic() - begun, 1)
     return run
 
