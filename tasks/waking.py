@@ -104,9 +104,16 @@ async def mend(client: PrefectClient, order: Woken, *, stuck: bool) -> None:
         case StateType.SCHEDULED | StateType.PENDING | StateType.RUNNING if not stuck:
             # Awake already, perhaps resumed by hand: what it has not seen keeps the order wanted.
             await let_go([order])
+        case StateType.SCHEDULED if _is_waiting_for_a_worker(run):
+            pass  # made anew, it would go to the end of the queue each time that somebody looks
         case _:
             assert run is not None
             await client.set_flow_run_state(run.id, Scheduled(name="Resuming", scheduled_time=now()), force=True)
+
+
+def _is_waiting_for_a_worker(run: FlowRun | None) -> bool:
+    begins = run.next_scheduled_start_time if run is not None else None
+    return begins is not None and begins <= now()
 
 
 async def read_run(client: PrefectClient, flow_run_id: UUID | None) -> FlowRun | None:

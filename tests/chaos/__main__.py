@@ -36,7 +36,7 @@ LIMIT = 20 * 60.0
 """Seconds after which a run is given up: something is stuck, and it is said what."""
 SETTLES = 7 * 60.0
 """Seconds that it may take after the last fault until all is told, delivered and asleep: the watch waits for five."""
-PLAYED = timedelta(days=7)
+PLAYED = timedelta(days=3)
 """So much of the season is played."""
 SHORT_EVERY = (2.0, 5.0)
 ORDERS, SHORT_ORDERS = 300, 40

@@ -181,7 +181,7 @@ def a_site(home: Path, say: Callable[[str], None]) -> Iterator[Site]:
     outbox = home / "outbox"
     outbox.mkdir(parents=True)
     channels = home / "channels.yaml"
-    addresses = [f"outbox://{outbox}", *(f"json://127.0.0.1:{receiver.port}/{path}?rto=3&cto=3" for path in "ab")]
+    addresses = [f"outbox://{outbox}", *(f"json://127.0.0.1:{receiver.port}/{path}?rto=3&cto=3" for path in "abc")]
     channels.write_text("urls:\n" + "".join(f"  - {address}:\n      - tag: {ALWAYS}\n" for address in addresses))
     said: list[str] = []
 

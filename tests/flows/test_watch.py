@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
 from sqlalchemy import delete, event, insert, select, update
@@ -23,6 +24,7 @@ from tasks.clock import now
 from tasks.database import engine, transaction
 from tasks.deliveries import deliver_waiting
 from tasks.dispatch import dispatch
+from tasks.lifeline import NEXT
 from tasks.logbook import record_report
 from tasks.waking import wake_due
 from tasks.watching import mend_ended, mend_missing, mend_stuck
@@ -182,6 +184,25 @@ async def test_a_run_resumed_by_hand_and_cut_off_before_it_awoke_is_found_in_pre
 
     await eventually(lambda: woke(order, 2))
     assert (await order.state()).type is StateType.PAUSED
+
+
+async def test_what_waits_for_a_worker_keeps_its_place_however_long_the_queue_is(
+    follow: Follow, client: PrefectClient
+) -> None:
+    """Scheduled anew at each round of the watch, it would be the last at each."""
+    order = await follow()
+    run = await order.run()
+    await client.update_work_pool("gendan", WorkPoolUpdate(is_paused=True))
+    try:
+        await client.set_flow_run_state(run.id, Scheduled(name="Resuming"), force=True)
+        waiting = (await order.state()).id
+        await order.set(awake_since=now() - LONG_AGO, awake_by=NEXT, wanted=True)
+
+        assert await mend_stuck(client) == 1
+        assert (await order.state()).id == waiting
+    finally:
+        await client.update_work_pool("gendan", WorkPoolUpdate(is_paused=False))
+    await eventually(lambda: woke(order, 2))
 
 
 async def woke(order: Following, times: int) -> bool:
