@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo up test lint format lock bench machines clean
+.PHONY: help install demo up test lint format lock bench machines chaos clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -46,6 +46,9 @@ bench: $(INSTALLED) ## Measure, side by side with plain Prefect.
 
 machines: $(INSTALLED) ## Play a season on two servers and two workers; kill one of each. Needs nginx and redis-server.
 	@$(BIN)/python -m tests.machines $(ARGS)
+
+chaos: $(INSTALLED) ## Play a season while everything fails in turn, and compare it with the core alone; ARGS=--short.
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## Remove the environment that was made here.
 	rm -rf .venv

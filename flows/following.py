@@ -54,4 +54,7 @@ async def follow(order_no: str, settle: Settle) -> State[Any]:
             case Tell() | Turn() | Keep():
                 pass  # written down already, in one transaction
     file = taken(file, steps, now)
+    if file.closed_as is at.state:
+        # Woken once more by somebody who was late: an order that has ended waits for nothing.
+        return await end_follow_up(file, at, page)
     return await wait(file, at, page, until=next_wake_up(file, now), refusal=refusal)

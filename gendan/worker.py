@@ -122,7 +122,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
             self.is_setup = False
             self._queue.clear()
             with contextlib.suppress(Unavailable):  # without the database, the watch finds them
-                await let_go([order.order_no for order in self._orders.values()])
+                await let_go(self._orders.values())
             self._orders.clear()
             if self._wake_ups.busy:
                 self._logger.info("Letting %d wake-up(s) finish ...", self._wake_ups.busy)
@@ -248,13 +248,24 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
     async def _take_up_left_behind(self) -> None:
         """Wake again what this worker left awake: killed in the middle, or cut off from Prefect or the database."""
         await self._is_known_to_prefect()
-        for order in await awake_too_long(timedelta(0), by=self.name):
+        for order in await self._left_behind():
             if order.flow_run_id in self._under_way():
                 continue
             self._logger.info("Order %s was left awake; waking it again", order.order_no)
             await mend(self.client, order, stuck=True)
             if order.flow_run_id is not None:
                 await hand_over(order.flow_run_id, of=self.name, to=NEXT)  # whichever worker polls first
+
+    async def _left_behind(self) -> list[Woken]:
+        left = [order for order in await self._awake_in_my_name() if order.flow_run_id not in self._under_way()]
+        if not left:
+            return []
+        # Asked again: what went to rest between the answer and the look at what is under way was not left behind.
+        still = {order.order_no for order in await self._awake_in_my_name()}
+        return [order for order in left if order.order_no in still]
+
+    async def _awake_in_my_name(self) -> list[Woken]:
+        return await awake_too_long(timedelta(0), by=self.name)
 
     async def _look_after_others(self) -> None:
         """Take over what workers left awake that are gone; it is then taken up like what this one left behind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import warnings
@@ -29,12 +30,14 @@ def write(body: str, title: str, notify_type: str, meta: Mapping[str, Any], **re
     number = _keep(folder, f"{title}\n\n{body}\n")
     tags = ",".join(sorted(str(tag) for tag in meta.get("tag", ())))
     line = f"{number:06} [{tags}] {' '.join(title.split())}\n"
-    # One write to a file opened for appending: lines of other processes do not come between.
-    log = os.open(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(log, line.encode())
-    finally:
-        os.close(log)
+    # The message is there: what fails from here on must not let it be written again.
+    with contextlib.suppress(OSError):
+        # One write to a file opened for appending: lines of other processes do not come between.
+        log = os.open(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(log, line.encode())
+        finally:
+            os.close(log)
     return True
 
 
@@ -61,7 +64,8 @@ def _keep(folder: Path, text: str) -> int:
             except FileExistsError:
                 number += 1
     finally:
-        Path(draft.name).unlink()
+        with contextlib.suppress(OSError):
+            Path(draft.name).unlink()
 
 
 @cache

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import CTE
 
 from models import tables
-from models.errors import NoChannel
+from models.errors import AnotherRelease, NoChannel, Unavailable
 from notifications.answer import Answer, Outcome
 from notifications.channels import Address, Channels
 from notifications.message import Message
@@ -31,8 +31,12 @@ from tasks.clock import now
 from tasks.database import POST_CHANNEL, notify, transaction
 from tasks.settings import settings
 
-LEASE = timedelta(minutes=5)
-"""For how long a delivery that is under way is left alone; then its sender is taken for dead."""
+LEASE = timedelta(minutes=2)
+"""
+For how long a delivery that is under way is left alone; then its sender is taken for dead.
+
+A message waits up to a minute for those before it at its address, and has PATIENCE from then on.
+"""
 PATIENCE = 20.0
 """Seconds that an address has to take a message."""
 HANDS = 8
@@ -295,22 +299,29 @@ async def deliver(sending: Sending) -> bool:
     Send one message to one address and write down what became of it; return whether it went out.
 
     An address that is down, hangs or is gone is no error here: the reason is kept, and it is tried again, or another
-    one is.
+    one is. A database that goes away meanwhile is waited for: what went out and is not noted goes out again.
     """
     channels = _channels_file()
     try:
         lines = _lines(channels, sending.tags)
     except NoChannel as trouble:
         # Somebody is at the file just now, or the last address was taken out of it: it waits for another.
-        await _settle(sending, Answer(Outcome.FAILED, str(trouble)), 0, channels, [])
+        await _settle(sending, Answer(Outcome.FAILED, str(trouble)), 0, channels, [], now())
         return False
     if not any(address.id == sending.channel for line in lines for group in line for address in group):
         await _send_elsewhere(sending, channels, _first(lines))
         return False
     skip = max(0, channels.parts(sending.channel, sending.message) - sending.parts)
+    begun = now()
     answer = await channels.post(sending.channel, sending.message, seconds=PATIENCE, skip=skip)
-    await _settle(sending, answer, max(0, answer.parts - skip), channels, lines)
-    return answer.outcome is Outcome.TAKEN
+    while True:
+        try:
+            await _settle(sending, answer, max(0, answer.parts - skip), channels, lines, begun)
+            return answer.outcome is Outcome.TAKEN
+        except AnotherRelease:
+            raise
+        except Unavailable:
+            await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def _send_elsewhere(sending: Sending, channels: Channels, addresses: Iterable[Address]) -> None:
@@ -326,8 +337,10 @@ async def _send_elsewhere(sending: Sending, channels: Channels, addresses: Itera
         await _settle_message(connection, sending.message_id, present)
 
 
-async def _settle(sending: Sending, answer: Answer, taken: int, channels: Channels, lines: _Lines) -> None:
-    """Write down what an address answered; `taken` counts the parts that it took this time."""
+async def _settle(
+    sending: Sending, answer: Answer, taken: int, channels: Channels, lines: _Lines, begun: datetime
+) -> None:
+    """Write down what an address answered that was sent to from `begun` on; `taken` counts the parts it took then."""
     present = now()
     async with transaction() as connection:
         values: dict[str, Any]
@@ -338,7 +351,7 @@ async def _settle(sending: Sending, answer: Answer, taken: int, channels: Channe
             recovered = False
             # `parts` becomes what is left, and no longer counts what went out just now: its minute is to be over first.
             least = MINUTE if taken and sending.channel in _pace(channels) else timedelta()
-            rest = await _rest(connection, sending.channel, answer, least, present)
+            rest = await _rest(connection, sending.channel, answer, least, begun, present)
             values = {"parts": sending.parts - taken, **_outcome(sending, answer, rest, present)}
         await _lock_message(connection, sending.message_id)
         await connection.execute(
@@ -383,15 +396,20 @@ def _doubled(first: timedelta, times: int, last: timedelta) -> timedelta:
 
 
 async def _rest(
-    connection: AsyncConnection, channel: str, answer: Answer, least: timedelta, present: datetime
+    connection: AsyncConnection, channel: str, answer: Answer, least: timedelta, begun: datetime, present: datetime
 ) -> timedelta:
-    """Leave a channel alone that did not take something, longer each time it fails; return for how long."""
+    """
+    Leave a channel alone that did not take something, longer each time it fails; return for how long.
+
+    What several senders find out at a time is one failure: it came to rest after they had `begun`.
+    """
     here = _channels.channel == channel
-    locked = await connection.execute(select(_channels.failures).where(here).with_for_update())
-    failures = locked.scalar_one()
+    locked = await connection.execute(select(_channels.failures, _channels.paused_until).where(here).with_for_update())
+    failures, paused_until = locked.one()
     rest = max(least, timedelta(seconds=answer.wait))
     if answer.outcome is not Outcome.REFUSED:
-        failures += 1
+        if failures == 0 or paused_until is None or paused_until <= begun:
+            failures += 1
         throttled = answer.outcome is Outcome.THROTTLED
         first, last = (FIRST_THROTTLE, LAST_THROTTLE) if throttled else (FIRST_REST, LAST_REST)
         rest = max(rest, _doubled(first, failures, last))
@@ -471,6 +489,11 @@ async def deliver_waiting(limit: int) -> tuple[int, int]:
             if time.monotonic() - looked >= _LOOK_AGAIN:
                 await route_waiting(limit)
                 looked = time.monotonic()
+    except Unavailable:
+        # Whoever is still sending waits for the database too, to note what went out.
+        if under_way:
+            await asyncio.wait(under_way)
+        raise
     finally:
         await _let_finish(under_way)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, func, or_, select, update
+from sqlalchemy import Row, Select, and_, func, or_, select, tuple_, update
 
 from models import tables
 from models.book.order import OrderKind, OrderState
@@ -27,12 +27,17 @@ _orders = tables.orders.c
 
 @dataclass(frozen=True)
 class Woken:
-    """An order taken for waking: its run in Prefect, if it has one, and what kind of flow runs it."""
+    """
+    An order taken for waking: its run in Prefect, if it has one, and what kind of flow runs it.
+
+    `by` is who took it; empty where it was only found.
+    """
 
     order_no: str
     flow_run_id: UUID | None
     generation: int
     kind: OrderKind
+    by: str = field(default="", compare=False)
 
 
 async def take_due(limit: int, by: str) -> list[Woken]:
@@ -61,7 +66,7 @@ async def take_due(limit: int, by: str) -> list[Woken]:
             .values(awake_since=now(), awake_by=by)
             .returning(_rows.order_no, _rows.flow_run_id, _rows.generation, due.c.kind)
         )
-        return [_woken(row) for row in taken]
+        return [replace(_woken(row), by=by) for row in taken]
 
 
 async def wake_up(order_no: str) -> tuple[OrderFile, FollowUp]:
@@ -71,7 +76,7 @@ async def wake_up(order_no: str) -> tuple[OrderFile, FollowUp]:
     What is recorded from here on sets `wanted` again: it is seen by the next wake-up, never lost.
     """
     async with transaction() as connection:
-        row = await read_order(connection, order_no)
+        # Before anything is read: what had set `wanted` is in what is read, its clock too.
         await connection.execute(
             update(tables.follow_ups)
             .where(_rows.order_no == order_no)
@@ -81,6 +86,7 @@ async def wake_up(order_no: str) -> tuple[OrderFile, FollowUp]:
                 awake_by=os.environ.get(WORKER) or _rows.awake_by,
             )
         )
+        row = await read_order(connection, order_no)
         return await assemble(connection, row), follow_up_of(row)
 
 
@@ -156,12 +162,17 @@ async def part_with_run(order_no: str, flow_run_id: UUID | None) -> bool:
         return parted.first() is not None
 
 
-async def let_go(order_nos: Sequence[str]) -> None:
-    """Give orders back that were taken and could not be woken; they stay wanted."""
+async def let_go(orders: Iterable[Woken]) -> None:
+    """
+    Give orders back that were taken and could not be woken; they stay wanted.
+
+    Those that a worker has by now are left to it: it may have been asked to wake them by an earlier call.
+    """
+    taken = [(order.order_no, order.by) for order in orders]
     async with transaction() as connection:
         await connection.execute(
             update(tables.follow_ups)
-            .where(_rows.order_no.in_(order_nos))
+            .where(tuple_(_rows.order_no, _rows.awake_by).in_(taken))
             .values(awake_since=None, awake_by="", wanted=True)
         )
 
@@ -195,6 +206,17 @@ async def find_by_run(flow_run_ids: Sequence[UUID]) -> list[Woken]:
             _select_woken().where(_rows.flow_run_id.in_(flow_run_ids), _rows.closed_as.is_(None))
         )
         return [_woken(row) for row in rows]
+
+
+async def find_closed(flow_run_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return which of these runs are of orders whose follow-up has ended, each with the badge that it ends with."""
+    async with transaction() as connection:
+        rows = await connection.execute(
+            select(_rows.flow_run_id, _rows.waits_for).where(
+                _rows.flow_run_id.in_(flow_run_ids), _rows.closed_as.is_not(None), _rows.awake_since.is_(None)
+            )
+        )
+        return {row.flow_run_id: row.waits_for for row in rows}
 
 
 async def count_followed() -> int:

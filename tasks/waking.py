@@ -56,7 +56,7 @@ async def wake(client: PrefectClient, orders: Iterable[Woken]) -> None:
                 await _wake_one(client, order)
             except Exception as error:  # one order's trouble must not keep the others asleep
                 logger.warning("Order %s could not be woken, it is tried again: %s", order.order_no, error)
-                await let_go([order.order_no])
+                await let_go([order])
 
     await asyncio.gather(*(one(order) for order in orders))
 
@@ -103,10 +103,17 @@ async def mend(client: PrefectClient, order: Woken, *, stuck: bool) -> None:
             await start_run(client, order)
         case StateType.SCHEDULED | StateType.PENDING | StateType.RUNNING if not stuck:
             # Awake already, perhaps resumed by hand: what it has not seen keeps the order wanted.
-            await let_go([order.order_no])
+            await let_go([order])
+        case StateType.SCHEDULED if _is_waiting_for_a_worker(run):
+            pass  # made anew, it would go to the end of the queue each time that somebody looks
         case _:
             assert run is not None
             await client.set_flow_run_state(run.id, Scheduled(name="Resuming", scheduled_time=now()), force=True)
+
+
+def _is_waiting_for_a_worker(run: FlowRun | None) -> bool:
+    begins = run.next_scheduled_start_time if run is not None else None
+    return begins is not None and begins <= now()
 
 
 async def read_run(client: PrefectClient, flow_run_id: UUID | None) -> FlowRun | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,18 +19,21 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Completed
 
 from models.book.order import OrderKind
 from tasks.clock import now
-from tasks.follow_ups import awake_too_long, count_followed, find_by_run, page_of_followed
+from tasks.follow_ups import awake_too_long, count_followed, find_by_run, find_closed, page_of_followed
 from tasks.waking import STUCK, deployment_id, mend
 
 ENDED = [StateType.CANCELLED, StateType.FAILED, StateType.CRASHED]
 AT_WORK = [StateType.PENDING, StateType.RUNNING]
 ALIVE = [StateType.PAUSED, StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 LOOK_BACK = timedelta(minutes=15)
+ENDS_WITHIN = timedelta(minutes=1)
+"""An order is closed first, and its run ends a moment later; if not within this, whoever ran it is gone."""
 PAGE = 200
 
 
@@ -54,7 +58,8 @@ async def mend_stuck(client: PrefectClient) -> int:
     """
     Wake again the orders whose wake-up was cut off: their runs were left Running or Pending by a killed worker.
 
-    Those that a person resumed and that were cut off before they awoke are known to Prefect only.
+    Those that a person resumed and that were cut off before they awoke are known to Prefect only. So are those that
+    were cut off between the order's end and their own: they are ended.
     """
     stuck = await awake_too_long(STUCK)
     for order in stuck:
@@ -66,7 +71,16 @@ async def mend_stuck(client: PrefectClient) -> int:
     for order in await find_by_run(left) if left else []:
         await mend(client, order, stuck=True)
         stuck.append(order)
-    return len(stuck)
+    return len(stuck) + await _end_left_over(client, at_work)
+
+
+async def _end_left_over(client: PrefectClient, at_work: Iterable[FlowRun]) -> int:
+    # They would run for ever in Prefect's pages; and each would stand in for a run that is missing (`mend_missing`).
+    late = [run.id for run in at_work if run.state is not None and run.state.timestamp < now() - ENDS_WITHIN]
+    over = await find_closed(late) if late else {}
+    for flow_run_id, badge in over.items():
+        await client.set_flow_run_state(flow_run_id, Completed(name=badge), force=True)
+    return len(over)
 
 
 async def mend_ended(client: PrefectClient, since: datetime | None = None) -> int:

@@ -7,15 +7,17 @@ import asyncio
 import json
 import os
 import random
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 from rich.table import Table
@@ -24,18 +26,20 @@ from sqlalchemy import func, select
 from gendan.replay import stopped_in_order
 from models import tables
 from tasks import database
-from tests.chaos.faults import EVERY, bring_about
+from tests.chaos.faults import EVERY, Trouble
 from tests.chaos.play import Play, until_done
-from tests.chaos.season import season_of
+from tests.chaos.season import mid_season
 from tests.chaos.site import Site, a_site
-from tests.chaos.verdict import judge
+from tests.chaos.verdict import judge, stray_runs
 
 LIMIT = 20 * 60.0
 """Seconds after which a run is given up: something is stuck, and it is said what."""
 SETTLES = 7 * 60.0
-"""Seconds that it may take after the last fault until all is told, delivered and asleep: a lease is five minutes."""
-SHORT_EVERY = (3.0, 6.0)
-SHORT_ORDERS = 40
+"""Seconds that it may take after the last fault until all is told, delivered and asleep: the watch waits for five."""
+PLAYED = timedelta(days=3)
+"""So much of the season is played."""
+SHORT_EVERY = (2.0, 5.0)
+ORDERS, SHORT_ORDERS = 300, 40
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 
@@ -50,6 +54,7 @@ class Run:
     steps: int = 0
     told: int = 0
     tries: int = 0
+    set_forward: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     figures: dict[str, int] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
@@ -58,26 +63,42 @@ class Run:
 def main() -> int:
     """Read the command line, and play."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--orders", type=int, default=300)
+    parser.add_argument("--orders", type=int, help=f"{ORDERS}, or {SHORT_ORDERS} in short form")
     parser.add_argument("--runs", type=int, default=1, help="one after the other, each with the next seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="few orders, and each kind of fault once at least")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep the logs of runs with differences there")
     given = parser.parse_args()
     for name in [name for name in os.environ if name.startswith(("GENDAN_", "PREFECT_"))]:
         del os.environ[name]
     os.environ["PREFECT_SERVER_LOGGING_LEVEL"] = "WARNING"
+    orders = given.orders or (SHORT_ORDERS if given.short else ORDERS)
     runs = []
     for seed in range(given.seed, given.seed + given.runs):
-        runs.append(one_run(SHORT_ORDERS if given.short else given.orders, seed, SHORT_EVERY if given.short else EVERY))
-        show(runs)
+        if given.runs == 1:
+            runs.append(one_run(orders, seed, SHORT_EVERY if given.short else EVERY, given.logs))
+        else:
+            runs.append(_in_a_process_of_its_own(orders, seed, short=given.short, logs=given.logs))
         if given.json:
             given.json.write_text(json.dumps([asdict(run) for run in runs], indent=2) + "\n", encoding="utf-8")
+        show(runs)
     return 1 if any(run.differences for run in runs) else 0
 
 
-def one_run(orders: int, seed: int, every: tuple[float, float]) -> Run:
-    """Play a season of so many orders once, in a new folder."""
+def _in_a_process_of_its_own(orders: int, seed: int, *, short: bool, logs: Path | None) -> Run:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        result = Path(folder) / "run.json"
+        command = [sys.executable, "-m", "tests.chaos", "--orders", str(orders), "--seed", str(seed)]
+        command += ["--json", str(result), *(["--short"] if short else []), *(["--logs", str(logs)] if logs else [])]
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        if not result.exists():
+            return Run(seed, orders, differences=[f"the run broke off (exit {ended.returncode})"])
+        return Run(**json.loads(result.read_text(encoding="utf-8"))[0])
+
+
+def one_run(orders: int, seed: int, every: tuple[float, float], logs: Path | None = None) -> Run:
+    """Play a season of so many orders once, in a new folder; keep its logs in `logs` where something differs."""
     run = Run(seed, orders)
     begun = time.monotonic()
 
@@ -88,62 +109,81 @@ def one_run(orders: int, seed: int, every: tuple[float, float]) -> Run:
         home = Path(folder).resolve()
         with stopped_in_order(), a_site(home, say) as site:
             asyncio.run(_play(site, run, every, say))
+        if run.differences and logs is not None:
+            shutil.copytree(home / "logs", logs / f"seed-{seed}", dirs_exist_ok=True)
     run.seconds = round(time.monotonic() - begun, 1)
     return run
 
 
-async def _play(site: Site, run: Run, every: tuple[float, float], say: object) -> None:
-    assert callable(say)
+async def _play(site: Site, run: Run, every: tuple[float, float], say: Callable[[str], None]) -> None:
     chance = random.Random(run.seed)
-    season = season_of(run.orders)
+    season = mid_season(run.orders, PLAYED)
     play = Play(season, random.Random(run.seed + 1))
-    happened: Counter[str] = Counter()
-    trouble = asyncio.create_task(bring_about(site, chance, every, say, happened))
+    trouble = Trouble(site, chance, every, say)
+    making = asyncio.create_task(trouble.make())
     try:
         async with asyncio.timeout(LIMIT):
             playing = asyncio.create_task(play.run())
-            await asyncio.wait([playing, trouble], return_when=asyncio.FIRST_COMPLETED)
-            if trouble.done():
-                playing.cancel()
-                trouble.result()
-            await playing
+            while not (playing.done() and trouble.rounds):
+                await asyncio.wait([playing, making], timeout=1, return_when=asyncio.FIRST_COMPLETED)
+                if making.done():
+                    playing.cancel()
+                    making.result()
+            playing.result()
+            await _over(making)
+            site.receiver.answer()
+            say("the faults are over; clocks that stepped back go on")
+            run.set_forward = await play.go_on()
     except TimeoutError:
         stuck = ", ".join(f"{order_no} at {at:%d %b %H:%M}" for order_no, at in sorted(play.under_way.items())[:10])
         run.differences.append(f"{len(play.under_way)} orders did not reach their end in {LIMIT:.0f} s: {stuck}")
-    trouble.cancel()
-    await asyncio.gather(trouble, return_exceptions=True)
-    site.receiver.answer()
-    say("the faults are over; all that is left is told and delivered")
-    run.differences += await _settled()
+        await _over(making)
+        site.receiver.answer()
+    say("all that is left is told and delivered")
     with temporary_settings({PREFECT_API_URL: site.running.api_url}):
         async with get_client() as client:
-            verdict = await judge(season, client, site.receiver.heard, site.written())
+            run.differences += await _settled(client)
+            verdict = await judge(season, client, site.arrived())
+    for line in verdict.twice:
+        say(line)
     run.differences += verdict.differences
-    run.figures, run.faults = verdict.figures, dict(happened)
+    run.differences += trouble.missed + trouble.never_seen()
+    run.differences += [f"{name} ended by itself" for name in site.gone()]
+    run.figures, run.faults = verdict.figures, dict(trouble.happened)
     run.steps, run.told, run.tries = play.steps, play.writers.told, play.writers.refused
     await database.close()
 
 
-async def _settled() -> list[str]:
-    """Wait until all is told, delivered and asleep; return what is not."""
-    follow_ups, notices, messages = tables.follow_ups.c, tables.notices.c, tables.messages.c
+async def _over(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
-    async def look() -> tuple[int, int, int]:
+
+async def _settled(client: PrefectClient) -> list[str]:
+    """Wait until all is told, delivered and asleep, and each open order has its run; return what is not."""
+    follow_ups, notices, messages = tables.follow_ups.c, tables.notices.c, tables.messages.c
+    queries = {
+        "orders are awake": select(func.count()).where(follow_ups.wanted | follow_ups.awake_since.is_not(None)),
+        "notices are untold": select(func.count()).where(notices.holds, notices.told == 0),
+        "messages are undelivered": select(func.count()).where(messages.delivered_at.is_(None)),
+    }
+
+    async def look() -> dict[str, int]:
         async with database.transaction() as connection:
-            awake = select(func.count()).where(follow_ups.wanted | follow_ups.awake_since.is_not(None))
-            untold = select(func.count()).where(notices.holds, notices.told == 0)
-            waiting = select(func.count()).where(messages.delivered_at.is_(None))
-            counted = [(await connection.execute(query)).scalar_one() for query in (awake, untold, waiting)]
-            return counted[0], counted[1], counted[2]
+            return {what: (await connection.execute(query)).scalar_one() for what, query in queries.items()}
+
+    async def strays() -> list[str]:
+        return await stray_runs(client)
 
     give_up = time.monotonic() + SETTLES
-    while any(left := await until_done(look)):
+    while True:
+        left = await until_done(look)
+        stray = await until_done(strays)
+        if not any(left.values()) and not stray:
+            return []
         if time.monotonic() > give_up:
-            return [
-                f"after {SETTLES:.0f} s {left[0]} orders are awake, {left[1]} notices untold, {left[2]} undelivered"
-            ]
+            return [f"after {SETTLES:.0f} s {count} {what}" for what, count in left.items() if count] + stray
         await asyncio.sleep(1)
-    return []
 
 
 def show(runs: Sequence[Run]) -> None:

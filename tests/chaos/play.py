@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import httpx
 import psycopg
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
 from gendan.season import Season
@@ -29,8 +30,8 @@ AT_ONCE = 80
 AGAIN = 0.25
 """How often an old report is told once more, long after."""
 PAUSE = 0.3
-TROUBLE = (Unavailable, DBAPIError, psycopg.Error, OSError)
-"""What whoever reports sees of an order book that is down: he tries again."""
+TROUBLE = (Unavailable, DBAPIError, psycopg.Error, OSError, httpx.HTTPError)
+"""What whoever reports, or looks, sees of an order book or a Prefect that is down: he tries again."""
 
 T = TypeVar("T")
 
@@ -95,6 +96,7 @@ class Play:
         self.writers = Writers(chance)
         self.steps = 0
         self.under_way: dict[str, datetime] = {}
+        self._last: dict[str, datetime] = {}
         self._heard = Sleepers()
 
     async def run(self) -> None:
@@ -109,6 +111,21 @@ class Play:
                 order.result()
             for other in others:
                 other.cancel()
+
+    async def go_on(self) -> int:
+        """
+        Let each clock that stepped back come to the last instant of its order again; return how many did.
+
+        A clock goes on after it stepped back. What an order has to say at its last instant may have ended when its
+        clock went back behind it, and is said again only then.
+        """
+        behind = [order_no for order_no, clock in (await until_done(_clocks)).items() if clock < self._last[order_no]]
+        hearing = asyncio.create_task(self._hear())
+        try:
+            await asyncio.gather(*(self._step(order_no, self._last[order_no], []) for order_no in behind))
+        finally:
+            hearing.cancel()
+        return len(behind)
 
     async def _hear(self) -> None:
         while True:
@@ -134,6 +151,7 @@ class Play:
                 asleep = await self._step(order.order_no, now, [*news, *old])
                 before += news
                 self.steps += 1
+                self._last[order.order_no] = now
                 now = None if asleep.is_over else next_instant(asleep.next_wake_up, timeline, self._season.until)
             if late := timeline.known_by(self._season.until):
                 await self.writers.tell(order.order_no, late)
@@ -148,6 +166,13 @@ class Play:
             return await self._heard.wait(order_no)
 
         return await until_done(wake)
+
+
+async def _clocks() -> dict[str, datetime]:
+    follow_ups = tables.follow_ups.c
+    open_ = select(follow_ups.order_no, follow_ups.clock).where(follow_ups.closed_as.is_(None))
+    async with transaction() as connection:
+        return {row.order_no: row.clock for row in await connection.execute(open_)}
 
 
 async def _set_clock(order_no: str, now: datetime) -> None:

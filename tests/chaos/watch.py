@@ -8,7 +8,7 @@ import traceback
 
 from flows.keep_watch import keep_watch
 
-EVERY = 3.0
+EVERY = 10.0
 
 
 def main() -> None:

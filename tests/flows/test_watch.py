@@ -12,8 +12,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
-from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running
+from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
 from sqlalchemy import delete, event, insert, select, update
 
 from gendan.supervisor import Running as House
@@ -23,6 +24,7 @@ from tasks.clock import now
 from tasks.database import engine, transaction
 from tasks.deliveries import deliver_waiting
 from tasks.dispatch import dispatch
+from tasks.lifeline import NEXT
 from tasks.logbook import record_report
 from tasks.waking import wake_due
 from tasks.watching import mend_ended, mend_missing, mend_stuck
@@ -184,6 +186,25 @@ async def test_a_run_resumed_by_hand_and_cut_off_before_it_awoke_is_found_in_pre
     assert (await order.state()).type is StateType.PAUSED
 
 
+async def test_what_waits_for_a_worker_keeps_its_place_however_long_the_queue_is(
+    follow: Follow, client: PrefectClient
+) -> None:
+    """Scheduled anew at each round of the watch, it would be the last at each."""
+    order = await follow()
+    run = await order.run()
+    await client.update_work_pool("gendan", WorkPoolUpdate(is_paused=True))
+    try:
+        await client.set_flow_run_state(run.id, Scheduled(name="Resuming"), force=True)
+        waiting = (await order.state()).id
+        await order.set(awake_since=now() - LONG_AGO, awake_by=NEXT, wanted=True)
+
+        assert await mend_stuck(client) == 1
+        assert (await order.state()).id == waiting
+    finally:
+        await client.update_work_pool("gendan", WorkPoolUpdate(is_paused=False))
+    await eventually(lambda: woke(order, 2))
+
+
 async def woke(order: Following, times: int) -> bool:
     """Say whether the order woke so often and waits again."""
     row = await order.row()
@@ -328,6 +349,53 @@ async def test_a_watch_with_nothing_to_do_asks_few_questions_and_reads_no_order(
     # The post asks for notices, each with its order's merchandiser: there are none.
     others = [statement for statement in asked if "FROM notices" not in statement]
     assert not [statement for statement in others if "FROM orders" in statement or "FROM entries" in statement]
+
+
+@pytest.mark.parametrize("state", [Running(), Pending()], ids=["Running", "Pending"])
+async def test_a_run_that_was_cut_off_between_its_orders_end_and_its_own_is_ended(
+    follow: Follow, client: PrefectClient, gendan: House, state: Any
+) -> None:
+    """It would be at work for ever, and hide that another order has no run."""
+    order, robbed = await follow(two_steps()), await follow()
+    await order.advance(china(30, month=12), a_report("DEPARTED", china(30, month=12)))
+    await order.ended()
+    run = await order.run()
+    assert run.state is not None
+    await client.set_flow_run_state(run.id, state, force=True)
+    await client.delete_flow_run((await robbed.run()).id)
+    assert await mend_stuck(client) == 0, "it may be about to end"
+
+    async with prefect_database(gendan) as prefect:
+        await prefect.execute(
+            "UPDATE flow_run_state SET timestamp = timestamp - interval '2 minutes' WHERE id ="
+            " (SELECT state_id FROM flow_run WHERE id = %s)",
+            [run.id],
+        )
+    assert await mend_stuck(client) == 1
+
+    ended = await order.state()
+    assert (ended.type, ended.name) == (StateType.COMPLETED, run.state.name)
+    assert await mend_stuck(client) == 0
+    assert await mend_missing(client) == 1
+    await eventually(lambda: woke(robbed, 2))
+
+
+async def test_an_order_that_has_ended_and_is_woken_once_more_ends_again(follow: Follow, client: PrefectClient) -> None:
+    """As by a worker that claims what it was given to run before another ran it; Prefect lets it."""
+    order = await follow(two_steps())
+    await order.advance(china(30, month=12), a_report("DEPARTED", china(30, month=12)))
+    await order.ended()
+    run, wakes = await order.run(), (await order.row()).wakes
+    await client.set_flow_run_state(run.id, Scheduled(), force=True)
+
+    await eventually(lambda: woke(order, wakes + 1))
+
+    assert (await order.row()).closed_as == "closed"
+    await eventually(lambda: is_completed(order))
+
+
+async def is_completed(order: Following) -> bool:
+    return (await order.state()).type is StateType.COMPLETED
 
 
 async def test_an_order_that_has_sailed_is_left_alone(follow: Follow, client: PrefectClient) -> None:

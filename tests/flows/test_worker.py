@@ -11,14 +11,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psutil
+import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import func, select, update
 
+import gendan.worker as gendan_worker
 from gendan.supervisor import Running
 from gendan.worker import GendanWorker
 from models import tables
@@ -240,6 +243,29 @@ async def test_a_worker_takes_up_again_what_it_left_awake_and_leaves_alone_what_
         await under_way.asleep()
     for order in (left, under_way):
         assert (await order.state()).type is StateType.PAUSED
+
+
+async def test_what_goes_to_rest_while_a_worker_looks_for_what_it_left_behind_is_not_woken(
+    follow: Follow, gendan: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await follow(two_steps())
+    wakes, run = (await order.row()).wakes, await order.run()
+    look = gendan_worker.awake_too_long
+    async with lone_worker(gendan) as worker:
+        await left_awake_by_it(order)
+        assert worker._take_place(run.id)
+
+        async def rests_meanwhile(*what: Any, **more: Any) -> Any:
+            found = await look(*what, **more)
+            await order.set(awake_since=None, awake_by="")
+            worker._give_place_back(run.id)
+            return found
+
+        monkeypatch.setattr(gendan_worker, "awake_too_long", rests_meanwhile)
+        await worker._take_up_left_behind()
+
+    assert (await order.state()).id == run.state_id
+    assert (await order.row()).wakes == wakes
 
 
 async def test_what_a_late_answer_calls_scheduled_and_waits_already_ends_no_worker(

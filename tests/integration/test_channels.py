@@ -480,6 +480,17 @@ def test_the_outbox_may_stand_under_the_current_folder(
     assert (tmp_path / "out/box/000001.txt").exists()
 
 
+def test_a_message_that_lies_in_the_outbox_is_there_although_its_line_could_not_be_written(
+    tmp_path: Path, file: Path
+) -> None:
+    """Told that it was not taken, its sender would bring it again."""
+    (tmp_path / "outbox" / LOG).mkdir(parents=True)
+
+    send(channels(file, f"urls:\n  - 'outbox://{tmp_path / 'outbox'}': {{tag: mer}}\n"), "mer")
+
+    assert len(list((tmp_path / "outbox").glob("*.txt"))) == 1
+
+
 @pytest.mark.parametrize("url", ["outbox://", "outbox:///dev/null/x"])  # no folder; no folder there
 def test_an_outbox_that_cannot_be_written_is_a_failure(url: str, file: Path) -> None:
     with pytest.raises(ChannelFailed, match="outbox://"):

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
+from models.errors import Unavailable
 from tasks import deliveries
 from tasks.clock import now
 from tasks.database import engine, transaction
@@ -585,8 +587,8 @@ async def test_a_reason_never_holds_an_address(channels: Path) -> None:
 
     message, [delivery] = await find_message(message_id)
     assert "could not be reached" in message.error
-    for text in (repr(message), repr(delivery), repr(await one_channel())):
-        assert "s3cr3t" not in text
+    for said in (repr(message), repr(delivery), repr(await one_channel())):
+        assert "s3cr3t" not in said
 
 
 # --- pace
@@ -768,6 +770,21 @@ async def test_two_senders_at_once_deliver_each_message_once(channels: Path, rec
     assert {row.state for row in await list_messages()} == {"delivered"}
 
 
+async def test_what_several_senders_find_out_at_a_time_is_one_failure(channels: Path, receiver: HttpReceiver) -> None:
+    reach(channels, ("mei", at(receiver)))
+    receiver.reply = BROKEN
+    await write(3)
+    await route_waiting(10)
+    taken = [sending for _ in range(3) for sending in await take(10)]
+
+    await asyncio.gather(*(deliver(sending) for sending in taken))
+
+    assert (len(receiver.requests), (await one_channel()).failures) == (3, 1)
+    await let_time_pass(MINUTE * 2)
+    assert await deliver_waiting(10) == (0, 1)
+    assert (await one_channel()).failures == 2
+
+
 async def test_a_message_whose_addresses_are_settled_at_the_same_time_is_delivered(
     channels: Path, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -801,6 +818,52 @@ async def test_what_a_killed_sender_had_taken_is_sent_when_its_lease_ends(
     assert await deliver_waiting(10) == (1, 0)
 
     assert ((await only(message_id)).attempts, len(receiver.requests)) == (2, 1)
+
+
+async def test_what_went_out_while_the_database_was_away_is_noted_once_it_is_back_and_goes_out_once(
+    channels: Path, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach(channels, ("mei", at(receiver)), ("mei", at(receiver, "slow")))
+    (message_id,) = await write()
+    lock, cut_off = deliveries._lock_message, 0
+
+    async def cut_off_twice(connection: AsyncConnection, *what: Any) -> None:
+        nonlocal cut_off
+        cut_off += 1
+        if cut_off <= 2:
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        await lock(connection, *what)
+
+    monkeypatch.setattr(deliveries, "_lock_message", cut_off_twice)
+
+    assert await deliver_waiting(10) == (2, 0)
+    await let_time_pass(LEASE)
+    assert await deliver_waiting(10) == (0, 0)
+
+    assert cut_off == 4
+    assert (len(receiver.requests), await state(message_id)) == (2, "delivered")
+
+
+async def test_who_finds_the_database_away_waits_for_those_who_are_still_sending(
+    channels: Path, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "_LAST_WORDS", 0.1)
+    reach(channels, ("mei", at(receiver)))
+    (message_id,) = await write()
+    receiver.reply = Reply(delay=1.5)
+    routed = deliveries.route_waiting
+
+    async def away_once_something_is_sent(limit: int) -> int:
+        if receiver.requests:
+            raise Unavailable("The database cannot be used.")
+        return await routed(limit)
+
+    monkeypatch.setattr(deliveries, "route_waiting", away_once_something_is_sent)
+
+    with pytest.raises(Unavailable):
+        await deliver_waiting(10)
+
+    assert (len(receiver.requests), await state(message_id)) == (1, "delivered")
 
 
 async def test_who_is_to_stop_notes_what_is_under_way(channels: Path, receiver: HttpReceiver) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.exc import DBAPIError
 
+from models import tables
 from models.book.changes import Cancellation, Followed, Hold, Reschedule, Resume
 from models.book.entry import Entry
 from models.book.order import OrderState
@@ -24,6 +25,7 @@ from tasks.follow_ups import (
     awake_too_long,
     count_followed,
     find_by_run,
+    hand_over,
     let_go,
     page_of_followed,
     rest,
@@ -560,9 +562,42 @@ async def test_orders_that_could_not_be_woken_are_wanted_again() -> None:
     numbers = await place_all(2)
     taken = await take_due(2, "a worker")
 
-    await let_go([woken.order_no for woken in taken])
+    await let_go(taken)
 
     assert await due() == numbers
+
+
+async def test_who_could_not_wake_an_order_leaves_it_to_the_worker_that_has_it_by_now() -> None:
+    """A call to Prefect may arrive although its answer is lost: the run is resumed, and a worker has claimed it."""
+    numbers = await place_all(2)
+    runs = {number: uuid4() for number in numbers}
+    for number, run_id in runs.items():
+        await set_run(number, run_id, 1)
+    taken = await take_due(2, "watch")
+    await hand_over(runs[numbers[0]], to="worker-1")
+
+    await let_go(taken)
+
+    assert await due() == numbers[1:]
+    assert [woken.order_no for woken in await awake_too_long(timedelta(0), "worker-1")] == numbers[:1]
+
+
+async def test_a_clock_that_is_moved_while_an_order_wakes_up_is_seen() -> None:
+    """Whoever moves it waits for a wake-up that began before and is told of one that begins now."""
+    await place()
+    moved_to = now() - timedelta(days=30)
+    async with database.transaction() as connection:
+        await connection.execute(
+            update(tables.follow_ups).where(tables.follow_ups.c.order_no == NUMBER).values(clock=moved_to, wanted=True)
+        )
+        waking = asyncio.create_task(wake_up(NUMBER))
+        await asyncio.sleep(0.5)
+        assert not waking.done()
+
+    _, follow_up = await waking
+
+    assert follow_up.now == moved_to
+    assert await due() == []
 
 
 async def test_who_is_awake_too_long_is_found_by_the_worker_that_left_them() -> None:

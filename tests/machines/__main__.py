@@ -143,7 +143,7 @@ async def _play(machines: Machines, run: Run, say: Callable[[str], None]) -> Non
     run.differences += await _settled()
     with temporary_settings({PREFECT_API_URL: machines.api_url}):
         async with get_client() as client:
-            verdict = await judge(season, client, machines.receiver.heard, machines.written())
+            verdict = await judge(season, client, machines.arrived())
     run.differences += verdict.differences
     unexpected = sorted(set(machines.gone()) - {KILLED_SERVER, KILLED_WORKER})
     run.differences += [f"{name} ended by itself" for name in unexpected]

@@ -26,7 +26,7 @@ from pathlib import Path
 from gendan.child import last_lines, open_log
 from gendan.embedded import EmbeddedPostgres
 from notifications.channels import ALWAYS
-from tests.chaos.site import Receiver
+from tests.chaos.site import Arrival, Receiver, arrivals_in
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -52,9 +52,9 @@ class Machines:
         """Prefect's API, behind the balancer."""
         return self.environment["PREFECT_API_URL"]
 
-    def written(self) -> int:
-        """Count the messages in the outboxes of both machines."""
-        return len(list((self.home / "outbox").glob("*.txt")))
+    def arrived(self) -> list[Arrival]:
+        """Return all that the receiver took, and what lies in the outbox of both machines."""
+        return [*self.receiver.heard, *arrivals_in(self.home / "outbox")]
 
     def log(self, name: str) -> Path:
         """Return the log of a process."""
