@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo up test lint format lock bench machines chaos clean
+.PHONY: help install demo up test lint audit format lock bench machines chaos clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -32,6 +32,9 @@ lint: $(INSTALLED) ## Check style, form and types.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+audit: $(INSTALLED) ## Ask for known weaknesses of what the lock file names.
+	@$(BIN)/python .ci/audit.py $(ARGS)
 
 format: $(INSTALLED) ## Bring the code into form.
 	@$(BIN)/ruff check --fix-only --quiet .
