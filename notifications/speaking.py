@@ -12,6 +12,7 @@ from apprise import Apprise, NotifyBase, NotifyFormat, OverflowMode
 from notifications.answer import Answer, Outcome, judge
 from notifications.channels_file import MAIL
 from notifications.hearing import listening
+from notifications.mentions import uncalled
 from notifications.message import Message
 from notifications.overflow import Unit, as_card, pages
 
@@ -86,6 +87,8 @@ def parts(schema: str, address: NotifyBase, message: Message) -> list[Part]:
     """
     subject = " ".join(message.subject.split())
     text = message.body if schema in _FULL else message.short or message.body
+    if schema not in _FULL:
+        subject, text = uncalled(subject), uncalled(text)
     most, unit = limit(schema, address)
     titled = len(subject) <= _title(schema, address)
     title, head = (subject, "") if titled else ("", subject)
