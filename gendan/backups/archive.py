@@ -100,11 +100,11 @@ def writing(file: Path, *, replace: bool) -> Iterator[Writing]:
         Unavailable: its folder is missing or cannot be written, or the disk is full; what was written is removed.
 
     """
-    if file.is_dir() or (file.exists() and not replace):
-        what = "is a folder" if file.is_dir() else "is there already: give another name, or --replace"
-        raise Refused(f"{file} {what}. Nothing was written.")
     draft = file.with_name(f"{file.name}.partial")
     try:
+        if file.is_dir() or (file.exists() and not replace):
+            what = "is a folder" if file.is_dir() else "is there already: give another name, or --replace"
+            raise Refused(f"{file} {what}. Nothing was written.")
         with _alone(draft) as stream:
             try:
                 with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:

@@ -46,6 +46,10 @@ app = typer.Typer(
 out = Console(soft_wrap=True, highlight=False, emoji=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
+MOST_LISTED = 1_000_000
+LARGEST_NUMBER = 2**63 - 1
+"""Of a row, as PostgreSQL numbers them."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 By = Annotated[str, typer.Option("--by", help="Who says so. Default: the user of this machine.")]
 Note = Annotated[str, typer.Option("--note", help="A remark, kept with the order and shown in messages.")]

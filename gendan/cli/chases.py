@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 from sqlalchemy import Row, and_, func, or_, select
 
-from gendan.cli.app import AsJson, app, as_it_is, err, print_json, with_database
+from gendan.cli.app import MOST_LISTED, AsJson, app, as_it_is, err, print_json, with_database
 from gendan.cli.columns import Columns
 from gendan.cli.plan import print_left_out
 from models import tables
@@ -48,7 +48,7 @@ async def list_(
     person: Annotated[str, typer.Option("--person", help="Only where this role or person is chased.")] = "",
     state: Annotated[list[ChaseState] | None, typer.Option("--state", help="Only in this state; repeatable.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Also what is resolved or suppressed.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_LISTED, help="At most so many.")] = 1000,
     json: AsJson = False,
 ) -> None:
     """

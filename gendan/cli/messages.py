@@ -11,7 +11,18 @@ import typer
 from rich.text import Text
 from sqlalchemy import Row
 
-from gendan.cli.app import AsJson, app, as_it_is, err, out, plain, print_json, with_database
+from gendan.cli.app import (
+    LARGEST_NUMBER,
+    MOST_LISTED,
+    AsJson,
+    app,
+    as_it_is,
+    err,
+    out,
+    plain,
+    print_json,
+    with_database,
+)
 from gendan.cli.columns import Columns
 from gendan.cli.plan import print_left_out
 from models.errors import Refused
@@ -22,7 +33,9 @@ from tasks.message_lists import find_message, list_held, list_messages
 messages = typer.Typer(name="messages", help="What was said, and what has not gone out.", no_args_is_help=True)
 app.add_typer(messages)
 
-MessageArgument = Annotated[int, typer.Argument(help="The message's number, as it is listed.", metavar="ID")]
+MessageArgument = Annotated[
+    int, typer.Argument(help="The message's number, as it is listed.", metavar="ID", max=LARGEST_NUMBER)
+]
 
 _TITLES = {
     "id": "ID",
@@ -54,7 +67,7 @@ async def list_(
     undelivered: Annotated[
         bool, typer.Option("--undelivered", "--waiting", help="Only what has not gone out to everybody yet.")
     ] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, newest first.")] = 200,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_LISTED, help="At most so many, newest first.")] = 200,
     json: AsJson = False,
 ) -> None:
     """
@@ -121,7 +134,9 @@ async def show(
 @messages.command("retry")
 @with_database
 async def retry_(
-    message: Annotated[list[int] | None, typer.Argument(help="The messages' numbers.", metavar="[ID]...")] = None,
+    message: Annotated[
+        list[int] | None, typer.Argument(help="The messages' numbers.", metavar="[ID]...", max=LARGEST_NUMBER)
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
 ) -> None:
     """

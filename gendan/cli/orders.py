@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from gendan.cli.app import AsJson, app, as_it_is, err, out, plain, print_json, print_table, with_database
+from gendan.cli.app import MOST_LISTED, AsJson, app, as_it_is, err, out, plain, print_json, print_table, with_database
 from gendan.cli.plan import print_plan
 from models.accepting.intake import ORDER_NEEDS
 from models.book.entry import ENTRY
@@ -61,7 +61,7 @@ async def import_orders(
 async def list_(
     state: Annotated[list[OrderState] | None, typer.Option("--state", help="Only in this state; repeatable.")] = None,
     customer: Annotated[str, typer.Option("--customer", help="Only of this customer.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_LISTED, help="At most so many.")] = 1000,
     json: AsJson = False,
 ) -> None:
     """

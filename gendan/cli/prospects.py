@@ -9,7 +9,20 @@ from typing import Annotated, TypeVar
 import typer
 from rich.table import Column, Table
 
-from gendan.cli.app import AsJson, By, Note, app, as_it_is, err, me, out, print_json, print_table, with_database
+from gendan.cli.app import (
+    MOST_LISTED,
+    AsJson,
+    By,
+    Note,
+    app,
+    as_it_is,
+    err,
+    me,
+    out,
+    print_json,
+    print_table,
+    with_database,
+)
 from models.accepting.intake import RowRefused
 from models.book.changes import Contact, Lost, QuotationValid
 from models.book.order import OrderState
@@ -73,7 +86,7 @@ async def add(
 async def list_(
     state: Annotated[list[OrderState] | None, typer.Option("--state", help="Only in this state; repeatable.")] = None,
     customer: Annotated[str, typer.Option("--customer", help="Only of this customer.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 1000,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_LISTED, help="At most so many.")] = 1000,
     json: AsJson = False,
 ) -> None:
     """
