@@ -25,7 +25,7 @@ from tasks.orders import register
 FIVE = 5
 SIXTY = 60
 LIMIT = 300.0
-"""Seconds after which orders that do not go back to wait are given up: something is broken."""
+"""Seconds after which orders are given up of which none has gone back to wait meanwhile: something is broken."""
 
 _CALENDAR = "cn-office"
 
@@ -109,7 +109,7 @@ async def tell(order_no: str, step: int) -> None:
 
 
 async def all_asleep(order_nos: Sequence[str], *, every: float = 0.05) -> None:
-    """Wait until all these orders wait; raises TimeoutError where they do not."""
+    """Wait until all these orders wait; raises TimeoutError where no more of them do."""
     rows = tables.follow_ups.c
     query = (
         select(func.count())
@@ -118,15 +118,18 @@ async def all_asleep(order_nos: Sequence[str], *, every: float = 0.05) -> None:
             rows.order_no.in_(order_nos), or_(rows.wanted, rows.awake_since.is_not(None), rows.flow_run_id.is_(None))
         )
     )
-    give_up = time.monotonic() + LIMIT
+    give_up, fewest = time.monotonic() + LIMIT, len(order_nos) + 1
     while True:
         async with transaction() as connection:
             awake = (await connection.execute(query)).scalar_one()
         if not awake:
             return
+        if awake < fewest:
+            give_up, fewest = time.monotonic() + LIMIT, awake
         if time.monotonic() > give_up:
             raise TimeoutError(
-                f"{awake} of {len(order_nos)} orders are awake after {LIMIT:.0f} s; see the worker's log."
+                f"{awake} of {len(order_nos)} orders are awake, and for {LIMIT:.0f} s none went to sleep; "
+                "see the worker's log."
             )
         await asyncio.sleep(every)
 
