@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from models.accepting.intake import ORDER_NEEDS, Row, RowRefused, order_from, order_no_of, told_from
+from models.accepting.texts import unprintable
 from models.book.report import Report, Withdrawal
 from models.errors import GendanError, ImportRefused, Refused, Unavailable, UnknownOrder
 from tasks.choosing import template_for, with_customers_terms
@@ -118,6 +119,8 @@ def table_of(csv: str) -> Generator[Row | RowRefused, None, None]:
     """Read a table that was pasted as text; raises ImportRefused where it is none."""
     if not csv.strip():
         raise Refused("Nothing was pasted: give a header line and one line for each order.")
+    if found := unprintable(csv):
+        raise ImportRefused(f"what was pasted holds the invisible character {found}: type it anew.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pasted.csv"
         path.write_text(csv.strip() + "\n", encoding="utf-8")

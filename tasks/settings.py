@@ -78,7 +78,10 @@ class Settings(BaseSettings):
     @field_validator("home", "library", "channels")
     @classmethod
     def _home_is_where_the_person_is(cls, path: Path | None) -> Path | None:
-        return path.expanduser().absolute() if path is not None else None
+        try:
+            return path.expanduser().absolute() if path is not None else None
+        except RuntimeError:
+            raise ValueError("names the home of somebody whom this machine does not know") from None
 
     @field_validator("language", mode="before")
     @classmethod
