@@ -23,7 +23,7 @@ import prefect
 import psutil
 from rich.console import Console
 
-from bench import api_calls, backtest, burst, durable, latency, passes, replan, reports, throughput, watch
+from bench import api_calls, backtest, burst, durable, growth, latency, passes, replan, reports, throughput, watch
 from bench.figures import Figure, table_of
 from bench.prefect_tables import prefect_tables
 from bench.scene import ACCESS_LOG, Scene
@@ -43,6 +43,7 @@ IN_GENDAN: Mapping[str, Callable[[Scene], Awaitable[list[Figure]]]] = {
     "watch": watch.measure,
     "replan": replan.measure,
     "reports": reports.measure,
+    "growth": growth.measure,
 }
 ALONE: Mapping[str, Callable[..., list[Figure]]] = {
     "passes": passes.measure,

@@ -44,11 +44,11 @@ async def measure(scene: Scene) -> list[Figure]:
     await take_in(real, chain(FIVE))
     await all_asleep(real)
     pattern = (await runs_of(real))[real[0]]
-    few = await _rounds(scene)
+    few = await rounds(scene)
     before = _threads(scene)
     added = await _add_orders(scene, real[0], pattern, count)
     try:
-        many = await _rounds(scene)
+        many = await rounds(scene)
         after = _threads(scene)
         latency = await waits_again(scene, real[1])
     finally:
@@ -82,8 +82,12 @@ async def measure(scene: Scene) -> list[Figure]:
     ]
 
 
-async def _rounds(scene: Scene) -> dict[str, list[float]]:
-    """Do what the flow does, its functions in its order; the flow's own run would be measured with it."""
+async def rounds(scene: Scene) -> dict[str, list[float]]:
+    """
+    Do rounds as the flow does them, its functions in its order; return queries, seconds and calls of each.
+
+    The flow's own run would be measured with it.
+    """
     measured: dict[str, list[float]] = {"queries": [], "seconds": [], "calls": []}
     async with scene.client() as client:
         for warm in (False, *[True] * ROUNDS):
