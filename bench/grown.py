@@ -71,12 +71,12 @@ def copy_orders(database_url: str, order_no: str, run: UUID, made: Sequence[Copy
     return rows
 
 
-def settle(database_url: str, *, whole: bool = False) -> dict[str, int]:
-    """Let both databases know what is in them, as autovacuum would; return the bytes of each. `whole`: pack it."""
+def settle(database_url: str) -> dict[str, int]:
+    """Let both databases know what is in them, as autovacuum would; return the bytes of each."""
     sizes = {}
     for name in ("", PREFECT_DATABASE):
         with psycopg.connect(_url(database_url, name), autocommit=True) as connection:
-            connection.execute("VACUUM FULL ANALYZE" if whole else "VACUUM ANALYZE")
+            connection.execute("VACUUM ANALYZE")
             row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
             assert row is not None
             sizes[name or "gendan"] = int(row[0])

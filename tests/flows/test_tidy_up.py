@@ -30,7 +30,7 @@ async def a_sailed_order(follow: Follow) -> Following:
     """Follow an order until it has sailed and its run has ended."""
     order = await follow(two_steps())
     await order.advance(china(20), a_report("FAB_IN", china(20)))
-    sailed = a_report("DEPARTED", china(30, month=12), source="CMA", source_event_id="D1")
+    sailed = a_report("DEPARTED", china(30, month=12), source="CMA", source_event_id=f"D/{order.order_no}")
     await order.advance(china(30, month=12), sailed)
     await order.ended()
     return order
@@ -165,7 +165,9 @@ async def test_an_order_whose_run_is_gone_is_followed_again_when_it_opens(
     await ended(gendan, LONG_AGO, gone)
     await one_round(client)
 
-    await order.record(lambda file, at: Withdrawal(recorded_at=at, milestone="DEPARTED", source="CMA", retracts="D1"))
+    wrong = {"milestone": "DEPARTED", "source": "CMA", "retracts": f"D/{order.order_no}"}
+
+    await order.record(lambda file, at: Withdrawal(recorded_at=at, **wrong))
 
     run = await order.run()
     assert run.id != gone
