@@ -43,13 +43,13 @@ async def measure(scene: Scene) -> list[Figure]:
     await take_in([real], chain(FIVE))
     await all_asleep([real])
     sizes = QUICK_SIZES if scene.quick else SIZES
-    few = await _rounds(scene)
+    few = await rounds(scene)
     figures: list[Figure] = []
     by_size: dict[int, float] = {}
     for count in sizes:
         before = _threads(scene)
         async with open_orders(scene, f"OPEN-{count}", count):
-            many = await _rounds(scene)
+            many = await rounds(scene)
             added = _threads(scene) - before
             latency = await waits_again(scene, real) if count == LATENCY_AT else None
         by_size[count] = statistics.median(many["seconds"])
@@ -102,8 +102,12 @@ def _figures(count: int, many: dict[str, list[float]], few: dict[str, list[float
     ]
 
 
-async def _rounds(scene: Scene) -> dict[str, list[float]]:
-    """Do what the flow does, its functions in its order; the flow's own run would be measured with it."""
+async def rounds(scene: Scene) -> dict[str, list[float]]:
+    """
+    Do rounds as the flow does them, its functions in its order; return queries, seconds and calls of each.
+
+    The flow's own run would be measured with it.
+    """
     measured: dict[str, list[float]] = {"queries": [], "seconds": [], "calls": []}
     async with scene.client() as client:
         for warm in (False, *[True] * ROUNDS):

@@ -24,6 +24,7 @@ from tasks.watching import forget_missed
 ROOT = Path(models.__file__).resolve().parent.parent
 """Where prefect.yaml lies."""
 WATCH = "keep-watch/keep-watch"
+TIDY_UP = "tidy-up/tidy-up"
 
 
 def tell_prefect(environment: Mapping[str, str], pool: str, *, watch: bool = True) -> str | None:
@@ -103,8 +104,8 @@ async def begin_watch(api_url: str) -> None:
 
 
 async def pause_watch(api_url: str) -> None:
-    """Let the scheduled watch rest: on a virtual clock, whoever moves the clock wakes the orders."""
+    """Let what is scheduled rest: on a virtual clock, whoever moves the clock wakes the orders."""
     with temporary_settings({PREFECT_API_URL: api_url}):
         async with get_client() as client:
-            watch = await client.read_deployment_by_name(WATCH)
-            await client.pause_deployment(watch.id)
+            for name in (WATCH, TIDY_UP):
+                await client.pause_deployment((await client.read_deployment_by_name(name)).id)

@@ -107,7 +107,7 @@ async def _prefect(api_url: str, settings: Settings) -> list[Finding]:
             findings = [Finding("prefect", True, f"answers at {api_url}")]
             names = {f"{d.name}" for d in await client.read_deployments()}
             following = {deployment.rpartition("/")[2] for deployment in DEPLOYMENTS.values()}
-            missing = sorted({*following, "keep-watch", "report-milestone", "register-orders"} - names)
+            missing = sorted({*following, "keep-watch", "tidy-up", "report-milestone", "register-orders"} - names)
             findings.append(
                 Finding(
                     "deployments",

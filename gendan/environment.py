@@ -64,6 +64,13 @@ _SUGGESTED = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "30",
     # automations that wait for silence, from every 5 s; the watch's own waits for a quarter of an hour
     "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT30S",
+    # From `events`. What a run that was deleted leaves behind (logs, artifacts, collections) goes once a day as well.
+    # Without `flow_runs`: Prefect knows one age for all runs, and the watch alone makes 1,440 a day. flows/tidy_up.py
+    # knows whose run may go, and when.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,orphans",
+    # Prefect's own default, written down: events grow with every wake-up, and nothing of ours reads one that is older
+    # than the quarter of an hour that the watch may be silent. A week is for people who look at a run's page.
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
 }
 
 
@@ -92,6 +99,8 @@ def for_clients(settings: Settings, house: House, urls: Urls) -> dict[str, str]:
         "GENDAN_CHANNELS": str(settings.channels),
         "GENDAN_LANGUAGE": settings.language.value,
         "GENDAN_POOL": settings.pool,
+        "GENDAN_KEEP_RUNS_DAYS": str(settings.keep_runs_days),
+        "GENDAN_KEEP_WATCH_DAYS": str(settings.keep_watch_days),
     }
     if settings.library is not None:
         environment["GENDAN_LIBRARY"] = str(settings.library)

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     pool: str = Field(default="gendan", pattern=r"^[^/%&><\s][^/%&><]*$")
     #: Wake-ups that one worker runs at the same time.
     worker_limit: int = Field(default=8, ge=1)
+    #: Days for which Prefect keeps the run of an order that is closed, and the runs of the forms.
+    keep_runs_days: int = Field(default=90, ge=1, le=36_500)
+    #: Days for which it keeps the rounds of the watch, 1,440 a day.
+    keep_watch_days: int = Field(default=1, ge=1, le=36_500)
 
     @field_validator("home", "library", "channels")
     @classmethod
