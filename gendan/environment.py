@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from gendan.house import House, Urls
+from gendan.password import OF_CLIENTS, OF_SERVER, password
 from models.errors import Refused
 from tasks.settings import Settings
 
@@ -15,6 +16,8 @@ _PREFECT_DATABASE = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATA
 # These name another Prefect than ours, or another account; none of them may reach our processes.
 _OF_ANOTHER_PREFECT = (
     *_PREFECT_DATABASE,
+    # both from `password`
+    *(OF_SERVER, OF_CLIENTS),
     *("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_SERVER_API_HOST", "PREFECT_SERVER_API_PORT"),
     "PREFECT_SERVER_API_BASE_PATH",
     *("PREFECT_SERVER_DATABASE_DRIVER", "PREFECT_API_DATABASE_DRIVER", "PREFECT_TEST_MODE", "PREFECT_UNIT_TEST_MODE"),
@@ -61,8 +64,9 @@ def for_clients(settings: Settings, house: House, urls: Urls) -> dict[str, str]:
     """
     Return the environment of the worker, and of anything else that talks to this Gendan.
 
-    It holds the database URL, so it is not to be shown or logged.
+    It holds the database URL and Prefect's password, so it is not to be shown or logged. Raises as `password` does.
     """
+    secret = password(os.environ)
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_PREFECT}
     if settings.database_url is None:
         # PGPORT, PGOPTIONS and the like speak of another PostgreSQL than the embedded one
@@ -78,6 +82,8 @@ def for_clients(settings: Settings, house: House, urls: Urls) -> dict[str, str]:
         "GENDAN_LANGUAGE": settings.language.value,
         "GENDAN_POOL": settings.pool,
     }
+    if secret is not None:
+        environment[OF_CLIENTS] = secret
     if settings.library is not None:
         environment["GENDAN_LIBRARY"] = str(settings.library)
     # a proxy for the channels must not be asked for our own server; both spellings, as libraries read either
@@ -90,6 +96,8 @@ def for_server(clients: Mapping[str, str], settings: Settings, urls: Urls, prefe
     """Return the environment of Prefect's server: that of its clients, and its own database."""
     environment = {name: value for name, value in clients.items() if name != "GENDAN_DATABASE_URL"}
     environment["PREFECT_API_DATABASE_CONNECTION_URL"] = prefect_database_url
+    if OF_CLIENTS in clients:
+        environment[OF_SERVER] = clients[OF_CLIENTS]
     if not {"PREFECT_UI_API_URL", "PREFECT_SERVER_UI_API_URL"} & environment.keys():
         environment["PREFECT_UI_API_URL"] = urls.api_url
     # By default any web page that an operator has open may call the API; ours may, under both names of this machine.
