@@ -15,7 +15,7 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 
 import gendan
-from gendan.password import calling
+from gendan.calls import calling
 from gendan.replay import OrderPlay, must_be_empty, read_result, stopped_in_order, write_channels
 from gendan.season import Season, load_season
 from gendan.whole import whole_gendan

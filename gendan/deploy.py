@@ -14,7 +14,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 
 import models
-from gendan.password import calling
+from gendan.calls import calling
 from gendan.worker import GendanWorker
 from models.errors import Unavailable
 from models.names import Language

@@ -14,8 +14,9 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING
 from sqlalchemy.exc import SQLAlchemyError
 
+from gendan.calls import calling, shown, shut
 from gendan.house import House, running_urls
-from gendan.password import OF_CLIENTS, calling, password, shown, shut
+from gendan.password import OF_CLIENTS, password
 from models.errors import GendanError
 from models.planning.plan import Calendars
 from models.terms.party import Person

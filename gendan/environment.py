@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from gendan.calls import directly
 from gendan.house import House, Urls
 from gendan.password import OF_CLIENTS, OF_SERVER, password
 from models.errors import Refused
@@ -86,10 +87,7 @@ def for_clients(settings: Settings, house: House, urls: Urls) -> dict[str, str]:
         environment[OF_CLIENTS] = secret
     if settings.library is not None:
         environment["GENDAN_LIBRARY"] = str(settings.library)
-    # a proxy for the channels must not be asked for our own server; both spellings, as libraries read either
-    direct = [environment[name] for name in ("no_proxy", "NO_PROXY") if environment.get(name)]
-    environment["no_proxy"] = environment["NO_PROXY"] = ",".join([*direct, "127.0.0.1", "localhost", "::1"])
-    return environment
+    return environment | directly(environment)
 
 
 def for_server(clients: Mapping[str, str], settings: Settings, urls: Urls, prefect_database_url: str) -> dict[str, str]:

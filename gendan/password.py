@@ -1,14 +1,10 @@
-"""The password of Prefect's API: where it is read, that all of ours know it, and what is said where it is missing."""
+"""The password of Prefect's API: where it is read, and that nobody listens to other machines without one."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from urllib.parse import urlsplit
-
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from collections.abc import Mapping
 
 from models.errors import Refused
 from tasks.settings import Settings
@@ -49,27 +45,6 @@ def refuse_open(settings: Settings, secret: str | None) -> None:
         f"reaches it can read and change every order's run. Set {OF_SERVER}=admin:PASSWORD, or use 127.0.0.1. "
         "Where something before it asks for a password, GENDAN_OPEN=1 says so. Nothing was started."
     )
-
-
-@contextmanager
-def calling(environment: Mapping[str, str]) -> Iterator[None]:
-    """Let this process call the Prefect that an environment names, with its password, for the length of a block."""
-    named = {PREFECT_API_URL: environment["PREFECT_API_URL"], PREFECT_API_AUTH_STRING: password(environment)}
-    with temporary_settings(named):
-        yield
-
-
-def shut(api_url: str, secret: str | None) -> str:
-    """Say what to do where Prefect's server answered 401; `secret` is what it was called with."""
-    if secret is None:
-        return f"Prefect at {shown(api_url)} lets nobody in without a password: set {OF_CLIENTS} to the server's."
-    return f"Prefect at {shown(api_url)} does not take the password in {OF_CLIENTS}: set it to that of its {OF_SERVER}."
-
-
-def shown(url: str) -> str:
-    """Return a URL without the user and password that may stand in it: those of something before the server."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _is_this_machine(host: str) -> bool:

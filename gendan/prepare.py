@@ -11,8 +11,9 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
+from gendan.calls import calling, directly, shown, shut
 from gendan.deploy import tell_prefect
-from gendan.password import OF_CLIENTS, calling, password, shown, shut
+from gendan.password import OF_CLIENTS, password
 from models.errors import Refused, Unavailable
 from tasks.schema import migrate, refuse_newer
 from tasks.settings import Settings
@@ -37,6 +38,7 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
     secret = password(os.environ) or PREFECT_API_AUTH_STRING.value()
     environment = {
         **os.environ,
+        **directly(os.environ),
         "PREFECT_API_URL": api_url,
         **({OF_CLIENTS: secret} if secret else {}),
         "PREFECT_CLI_COLORS": "false",

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from gendan.calls import directly, shown
 from gendan.environment import for_clients, for_server
 from gendan.house import House, Urls
-from gendan.password import OF_CLIENTS, OF_SERVER, password, refuse_open, shown
+from gendan.password import OF_CLIENTS, OF_SERVER, password, refuse_open
 from models.errors import Refused
 from tasks.settings import Settings, read_settings
 
@@ -92,3 +93,16 @@ def test_this_machine_needs_none(host: str, tmp_path: Path) -> None:
 )
 def test_a_servers_url_is_shown_without_the_password_in_it(url: str, without: str) -> None:
     assert shown(url) == without
+
+
+@pytest.mark.parametrize(
+    ("given", "direct"),
+    [
+        ({}, "127.0.0.1,localhost,::1"),
+        ({"NO_PROXY": "erp.example"}, "erp.example,127.0.0.1,localhost,::1"),
+        ({"no_proxy": "erp.example,127.0.0.1", "NO_PROXY": "erp.example"}, "erp.example,127.0.0.1,localhost,::1"),
+    ],
+)
+def test_a_proxy_is_never_asked_for_this_machine(given: dict[str, str], direct: str) -> None:
+    assert directly(given) == {"no_proxy": direct, "NO_PROXY": direct}
+    assert directly(given | directly(given)) == directly(given)
