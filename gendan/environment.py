@@ -55,6 +55,10 @@ _SUGGESTED = {
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
 }
 
+# Below INFO uvicorn and websockets log every frame of Prefect's websockets, and the first of each holds the password.
+_LEVELS_OF_FRAMES = ("PREFECT_SERVER_LOGGING_LEVEL", "PREFECT_LOGGING_SERVER_LEVEL", "PREFECT_LOGGING_ROOT_LEVEL")
+_ABOVE_FRAMES = frozenset({"INFO", "WARNING", "ERROR", "CRITICAL"})
+
 
 def api_url(host: str, port: int) -> str:
     """Return the address of Prefect's API for a client on this machine."""
@@ -85,6 +89,8 @@ def for_clients(settings: Settings, house: House, urls: Urls) -> dict[str, str]:
     }
     if secret is not None:
         environment[OF_CLIENTS] = secret
+        frames = {name for name in _LEVELS_OF_FRAMES if environment.get(name, "INFO").upper() not in _ABOVE_FRAMES}
+        environment |= dict.fromkeys(frames, "INFO")
     if settings.library is not None:
         environment["GENDAN_LIBRARY"] = str(settings.library)
     return environment | directly(environment)

@@ -24,7 +24,7 @@ from prefect.client.orchestration import get_client
 from psycopg import sql
 from sqlalchemy import select
 
-from gendan.calls import calling
+from gendan.calls import calling, directly
 from gendan.demo import SAMPLES
 from gendan.embedded import EmbeddedPostgres
 from gendan.house import House, running_urls
@@ -198,8 +198,8 @@ async def up(site: Site) -> AsyncIterator[Site]:
         await eventually(there)
         urls = running_urls(house)
         assert urls is not None
-        ours = {**site.environment, "PREFECT_API_URL": urls.api_url, OF_CLIENTS: API}
-        ours |= {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
+        ours = {**site.environment, "GENDAN_DATABASE_URL": urls.database_url, "PREFECT_API_URL": urls.api_url}
+        ours |= {OF_CLIENTS: API, **directly(ours)}
         with environment(ours), calling(ours):
             yield site
             await database.close()

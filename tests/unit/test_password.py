@@ -106,3 +106,24 @@ def test_a_servers_url_is_shown_without_the_password_in_it(url: str, without: st
 def test_a_proxy_is_never_asked_for_this_machine(given: dict[str, str], direct: str) -> None:
     assert directly(given) == {"no_proxy": direct, "NO_PROXY": direct}
     assert directly(given | directly(given)) == directly(given)
+
+
+@pytest.mark.parametrize("name", ["PREFECT_SERVER_LOGGING_LEVEL", "PREFECT_LOGGING_ROOT_LEVEL"])
+@pytest.mark.parametrize(
+    ("given", "secret", "told"),
+    [
+        ("DEBUG", "admin:s3cret", "INFO"),
+        ("debug", "admin:s3cret", "INFO"),
+        ("5", "admin:s3cret", "INFO"),
+        ("WARNING", "admin:s3cret", "WARNING"),
+        ("DEBUG", None, "DEBUG"),  # there is nothing to be kept secret
+    ],
+)
+def test_with_a_password_nobody_logs_the_frames_that_hold_it(
+    name: str, given: str, secret: str | None, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(name, given)
+    if secret is not None:
+        monkeypatch.setenv(OF_SERVER, secret)
+
+    assert for_clients(read_settings(home=tmp_path), House(tmp_path), URLS)[name] == told
