@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
-from unicodedata import category
 
 from pydantic import ValidationError
 
+from models.accepting.letters import unprintable
 from models.book.order import Order, OrderKind
 from models.book.report import Classifier, Outcome, Report, Withdrawal
 from models.calendars.workdays import Calendar
@@ -140,8 +140,8 @@ def header_of(names: Sequence[str], needs: Collection[str] = ()) -> tuple[str, .
         if name and header.count(name) > 1:
             places = " and ".join(str(n) for n, other in enumerate(header, start=1) if other == name)
             raise ImportRefused(f"Column {shown(name)} stands more than once ({places}). Keep one of them.")
-        if _unprintable(name):
-            raise ImportRefused(f"The column name {shown(name)} holds the invisible character {_unprintable(name)}.")
+        if unprintable(name):
+            raise ImportRefused(f"The column name {shown(name)} holds the invisible character {unprintable(name)}.")
     missing = [name for name in needs if name not in header]
     if missing:
         has = ", ".join(name for name in header if name) or "nothing"
@@ -586,9 +586,8 @@ def _cell(row: Row, column: str) -> str:
 
 def _as_written(row: Row, column: str) -> str:
     text = row.cells.get(column, "").strip()
-    unprintable = _unprintable(text)
-    if unprintable:
-        raise RowRefused(row.line, column, f"{shown(text)} holds the invisible character {unprintable}")
+    if odd := unprintable(text):
+        raise RowRefused(row.line, column, f"{shown(text)} holds the invisible character {odd}")
     return text
 
 
@@ -599,14 +598,6 @@ def _attributes(row: Row, known: Collection[str]) -> dict[str, str]:
 
 def _one_line(row: Row, column: str) -> str:
     return " ".join(_cell(row, column).split())
-
-
-def _unprintable(text: str) -> str:
-    """Name the first character that no database or message bears (control characters, half surrogates), if any."""
-    for character in text:
-        if character not in "\t\n\r" and category(character) in ("Cc", "Cs"):
-            return f"U+{ord(character):04X}"
-    return ""
 
 
 def spelt(written: str, codes: Iterable[str]) -> str:
