@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from models.accepting.intake import ORDER_NEEDS, Row, RowRefused, order_from, order_no_of, told_from
-from models.accepting.texts import unprintable
+from models.accepting.letters import unprintable
 from models.book.report import Report, Withdrawal
 from models.errors import GendanError, ImportRefused, Refused, Unavailable, UnknownOrder
 from tasks.choosing import template_for, with_customers_terms

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     #: Where Prefect's server and pages listen. Port 0 takes any free one.
     host: str = "127.0.0.1"
     port: int = Field(default=4200, ge=0, le=65535)
+    #: Other machines may reach it without a password of its own: something before it asks for one.
+    open: bool = False
     #: The work pool that the worker takes wake-ups from;
     #: Prefect takes no name with one of /%&>< in it.
     pool: str = Field(default="gendan", pattern=r"^[^/%&><\s][^/%&><]*$")
