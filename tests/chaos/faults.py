@@ -26,7 +26,7 @@ from models import tables
 from models.errors import GendanError
 from tasks.clock import now
 from tasks.database import WAKE_CHANNEL, notify, transaction
-from tests.chaos.play import until_done
+from tests.chaos.play import TROUBLE, until_done
 from tests.chaos.site import SECOND, WATCHES, Site
 
 EVERY = (5.0, 40.0)
@@ -89,6 +89,7 @@ async def disk_refuses(site: Site, chance: random.Random, happened: Counter[str]
         for session in _sessions(site):
             with suppress(psutil.Error):
                 await asyncio.to_thread(_fill_the_disk_for, session)
+        await _write_something()
         await asyncio.sleep(0.2)
     happened["disk refuses"] += 1
 
@@ -174,9 +175,9 @@ class Trouble:
     rounds: int = 0
     """So often all kinds have come."""
 
-    async def make(self) -> None:
-        """Let things go wrong until cancelled: each kind once before any comes again."""
-        while True:
+    async def make(self, rounds: int | None = None) -> None:
+        """Let things go wrong until cancelled, or for so many rounds: each kind once before any comes again."""
+        while rounds is None or self.rounds < rounds:
             coming = list(FAULTS)
             self.chance.shuffle(coming)
             for name in coming:
@@ -271,6 +272,13 @@ def _sessions(site: Site) -> list[psutil.Process]:
                 if " gendan " in " ".join(session.cmdline()):
                     found.append(session)
     return found
+
+
+async def _write_something() -> None:
+    """Write to the log of the database, should nobody else do so at this moment."""
+    with suppress(*TROUBLE):
+        async with transaction() as connection:
+            await connection.execute(select(func.pg_logical_emit_message(True, "chaos", "a line")))
 
 
 def _fill_the_disk_for(session: psutil.Process) -> None:
