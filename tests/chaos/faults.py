@@ -37,8 +37,12 @@ HANGS = (8.0, 20.0)
 """Seconds for which a channel does not answer: at least, and until somebody waited, at most."""
 GOES_WITHIN = 15.0
 COMES_WITHIN = 120.0
-FULL_IN_POSTGRES = "File too large"
-"""What PostgreSQL says of a file that its process may not let grow."""
+FULL_IN_POSTGRES = "was terminated by signal 6"
+"""
+What PostgreSQL says of a session that could not write its line of the log: it aborts itself.
+
+Why, it says only in a short log of its own: what may let no file grow may not let that one grow either.
+"""
 
 OUTBOX_REFUSES = "outbox refuses"
 CHANNEL_HANGS = "channel hangs"
