@@ -38,6 +38,8 @@ SETTLES = 7 * 60.0
 """Seconds that it may take after the last fault until all is told, delivered and asleep: the watch waits for five."""
 PLAYED = timedelta(days=3)
 """So much of the season is played."""
+AT_ONCE = 32
+"""Orders that are moved at a time: twice as many as both workers have places for."""
 SHORT_EVERY = (2.0, 5.0)
 ORDERS, SHORT_ORDERS = 300, 40
 
@@ -118,7 +120,7 @@ def one_run(orders: int, seed: int, *, short: bool, logs: Path | None) -> Run:
 async def _play(site: Site, run: Run, say: Callable[[str], None], *, short: bool) -> None:
     chance = random.Random(run.seed)
     season = mid_season(run.orders, PLAYED)
-    play = Play(season, random.Random(run.seed + 1))
+    play = Play(season, random.Random(run.seed + 1), AT_ONCE)
     trouble = Trouble(site, chance, SHORT_EVERY if short else EVERY, say)
     making = asyncio.create_task(trouble.make(1 if short else None))
     try:
