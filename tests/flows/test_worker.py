@@ -25,6 +25,7 @@ from sqlalchemy import func, select, update
 
 import gendan.worker as gendan_worker
 from gendan.supervisor import Running
+from gendan.wake_ups import WakeUpLoop
 from gendan.worker import GendanWorker
 from models import tables
 from models.errors import Unavailable
@@ -209,8 +210,9 @@ async def test_of_two_workers_each_wakes_orders_and_no_order_is_awake_twice_at_o
 
 @asynccontextmanager
 async def lone_worker(gendan: Running) -> AsyncIterator[GendanWorker]:
-    """Have a worker that listens to nothing and does what a test calls, beside the one of the house."""
-    with temporary_settings({PREFECT_API_URL: gendan.api_url}):
+    """Have a worker that listens to nothing, runs nothing and does what a test calls, beside the one of the house."""
+    with temporary_settings({PREFECT_API_URL: gendan.api_url}), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WakeUpLoop, "start", lambda loop: None)  # else Prefect starts a server for its thread
         async with GendanWorker("gendan", name="late") as worker:
             await worker.sync_with_backend()
             yield worker
