@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from packaging.version import Version
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from models.errors import Refused, Unavailable
 
@@ -25,6 +26,14 @@ PREFECT = "prefect.dump"
 _MARK = "gendan-backup"
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
+_LARGEST_MANIFEST = 1 << 20
+"""Bytes; ours have about one thousand."""
+_ENCRYPTED = 0x1
+
+
+def _a_version(text: str) -> str:
+    Version(text)  # raises ValueError
+    return text
 
 
 class Part(BaseModel):
@@ -50,7 +59,7 @@ class Manifest(BaseModel):
     form: Literal[1] = 1
     made_at: datetime
     gendan: str
-    prefect: str
+    prefect: Annotated[str, AfterValidator(_a_version)]
     #: Rows of the order book at the instant of the dump.
     orders: int
     followed: int
@@ -192,13 +201,15 @@ def reading(file: Path) -> Iterator[Archive]:
                 for name, part in manifest.parts.items():
                     _check(file, archive, name, part)
                 yield Archive(manifest, archive)
-    except (zipfile.BadZipFile, KeyError, EOFError) as damage:
+    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError) as damage:
         raise _damaged(file, str(damage) or "it breaks off") from None
     except OSError as error:
         raise Refused(f"The backup {file} cannot be read: {error.strerror}. Nothing was changed.") from None
 
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
+    if _as_written(archive, _MANIFEST).file_size > _LARGEST_MANIFEST:
+        raise _damaged(file, "its manifest is too large")
     text = archive.read(_MANIFEST)
     try:
         return Manifest.model_validate_json(text)
@@ -212,12 +223,22 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
 
 
 def _check(file: Path, archive: zipfile.ZipFile, name: str, part: Part) -> None:
+    if _as_written(archive, name).file_size != part.bytes:
+        raise _damaged(file, f"{name} has another size than its manifest says")
     digest = hashlib.sha256()
     with archive.open(name) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != part.sha256:
         raise _damaged(file, f"the checksum of {name} is another one")
+
+
+def _as_written(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """Find an entry that is stored as it is, as `writing` does: a packed one may unpack to more than any disk holds."""
+    entry = archive.getinfo(name)
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _ENCRYPTED:
+        raise zipfile.BadZipFile(f"{name} is packed or encrypted, which no backup of Gendan is")
+    return entry
 
 
 def _damaged(file: Path, how: str) -> Refused:
