@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 
 from models.accepting.intake import ORDER_NEEDS, Row, RowRefused, order_from, order_no_of, told_from
-from models.accepting.letters import unprintable
 from models.book.report import Report, Withdrawal
 from models.errors import GendanError, ImportRefused, Refused, Unavailable, UnknownOrder
 from tasks.choosing import template_for, with_customers_terms
@@ -119,8 +118,8 @@ def table_of(csv: str) -> Generator[Row | RowRefused, None, None]:
     """Read a table that was pasted as text; raises ImportRefused where it is none."""
     if not csv.strip():
         raise Refused("Nothing was pasted: give a header line and one line for each order.")
-    if found := unprintable(csv):
-        raise ImportRefused(f"what was pasted holds the invisible character {found}: type it anew.")
+    if not all(ord(letter) < 0xD800 or ord(letter) > 0xDFFF for letter in csv):  # no file can hold one
+        raise ImportRefused("what was pasted holds half a character: paste it anew.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pasted.csv"
         path.write_text(csv.strip() + "\n", encoding="utf-8")

@@ -196,15 +196,27 @@ def reading(file: Path) -> Iterator[Archive]:
         with file.open("rb") as stream:
             if _MARK.encode() not in stream.read(30 + len(_MARK)):
                 raise Refused(f"{file} is no backup of Gendan. Nothing was changed.")
-            with zipfile.ZipFile(stream) as archive:
-                manifest = _manifest(file, archive)
-                for name, part in manifest.parts.items():
-                    _check(file, archive, name, part)
+            archive, manifest = _read_through(file, stream)
+            with archive:
                 yield Archive(manifest, archive)
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError) as damage:
         raise _damaged(file, str(damage) or "it breaks off") from None
     except OSError as error:
         raise Refused(f"The backup {file} cannot be read: {error.strerror}. Nothing was changed.") from None
+
+
+def _read_through(file: Path, stream: IO[bytes]) -> tuple[zipfile.ZipFile, Manifest]:
+    try:
+        archive = zipfile.ZipFile(stream)
+        manifest = _manifest(file, archive)
+        for name, part in manifest.parts.items():
+            _check(file, archive, name, part)
+    except (Refused, OSError, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError):
+        raise
+    except Exception as damage:
+        # A flipped bit may ask for any method, password or offset, and zipfile lets through whatever comes of it.
+        raise _damaged(file, "it is no ZIP file that was written by Gendan") from damage
+    return archive, manifest
 
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
