@@ -1,4 +1,4 @@
-"""Tidy up in Prefect, once a day: a year of closed orders must not make the open ones slow to find."""
+"""Tidy up in Prefect, once a day: what has long been over is not to pile up beside what is open."""
 
 from __future__ import annotations
 

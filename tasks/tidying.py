@@ -37,7 +37,7 @@ ROUNDS = ("keep-watch/keep-watch", "tidy-up/tidy-up")
 
 TOGETHER = 50
 """Runs of one call: more than that Prefect's server refuses to delete at a time."""
-MOST = 10_000
+MOST = 5_000
 """Runs that one round deletes of each deployment: what is left is for the next day."""
 
 
