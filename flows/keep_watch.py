@@ -18,7 +18,7 @@ from tasks.follow_ups import WORKER
 from tasks.lifeline import WATCH
 from tasks.operations import PAGES
 from tasks.waking import wake_due
-from tasks.watching import Watched, mend_ended, mend_missing, mend_stuck
+from tasks.watching import MISSING, Watched, mend_ended, mend_stuck
 
 ORDERS_AT_ONCE = 500
 MESSAGES_AT_ONCE = 50
@@ -31,7 +31,7 @@ async def keep_watch() -> State[Any]:
     async with get_client() as client:
         seen.stuck = await mend_stuck(client)
         seen.ended = await mend_ended(client)
-        seen.missing = await mend_missing(client)
+        seen.missing = await MISSING.mend(client, now())
         seen.woken = await wake_due(client, WATCH, ORDERS_AT_ONCE)
         if WORKER not in os.environ:  # ours has a post office, which knows since when it is open
             await dispatch()

@@ -35,6 +35,8 @@ LOOK_BACK = timedelta(minutes=15)
 ENDS_WITHIN = timedelta(minutes=1)
 """An order is closed first, and its run ends a moment later; if not within this, whoever ran it is gone."""
 PAGE = 200
+COUNTED_A_MINUTE = 10_000
+"""So many open orders are compared with their runs at each round; ten times as many, every ten minutes."""
 
 
 @dataclass
@@ -101,6 +103,31 @@ async def mend_ended(client: PrefectClient, since: datetime | None = None) -> in
     return len(orders)
 
 
+class MissingRuns:
+    """
+    Replaces runs that were deleted, or completed, by hand: as one process looks for them.
+
+    Counting takes the longer the more orders are open, so it is done the less often: a minute costs the same. Nobody
+    waits for it: an order that has something to say and no run gets one as soon as it is to wake.
+    """
+
+    def __init__(self) -> None:
+        self._next: datetime | None = None
+
+    async def mend(self, client: PrefectClient, at: datetime) -> int:
+        """Do what `mend_missing` does if it is time again; return how many runs were replaced."""
+        if self._next is not None and at < self._next:
+            return 0
+        followed = await count_followed()
+        missing = await _mend_missing(client, followed)
+        self._next = at + timedelta(minutes=1) * ((followed - 1) // COUNTED_A_MINUTE)
+        return missing
+
+
+MISSING = MissingRuns()
+"""Those of this process."""
+
+
 async def mend_missing(client: PrefectClient) -> int:
     """
     Replace runs that were deleted, or completed, by hand.
@@ -108,7 +135,10 @@ async def mend_missing(client: PrefectClient) -> int:
     Compares two counts, ours and Prefect's, and goes through the orders only where Prefect has fewer. Finds those
     whose runs ended while no watch was there, too.
     """
-    followed = await count_followed()
+    return await _mend_missing(client, await count_followed())
+
+
+async def _mend_missing(client: PrefectClient, followed: int) -> int:
     alive = await client.count_flow_runs(flow_run_filter=_in_state(ALIVE), deployment_filter=await _ours(client))
     if alive >= followed:
         return 0

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
-from sqlalchemy import delete, event, insert, select, update
+from sqlalchemy import event, insert, update
 
 from gendan.supervisor import Running as House
 from models import tables
@@ -29,6 +27,7 @@ from tasks.logbook import record_report
 from tasks.waking import wake_due
 from tasks.watching import mend_ended, mend_missing, mend_stuck
 from tests.factories import a_report, china
+from tests.flows.crowd import many_orders
 from tests.flows.house import Follow, Following, eventually, outbox_of, prefect_database, two_steps
 
 LONG_AGO = timedelta(minutes=10)
@@ -274,50 +273,6 @@ async def test_a_round_of_the_watch_does_all_of_it_through_its_deployment(
     assert re.sub(r"\d+ delivered, ", "", state.message or "") == "1 woken, 1 ended, 1 missing"
     for order in (due, failed, gone):
         await eventually(lambda order=order: woke(order, 2))  # type: ignore[misc]
-
-
-@asynccontextmanager
-async def many_orders(gendan: House, like: Following, count: int) -> AsyncIterator[None]:
-    """Put `count` more orders, and runs that wait, beside an order for the length of a block."""
-    added = {f"MANY-{number:05d}": uuid4() for number in range(count)}
-    row = await like.row()
-    async with prefect_database(gendan) as prefect, transaction() as connection:
-        await prefect.execute(
-            """
-            INSERT INTO flow_run SELECT (jsonb_populate_record(f, jsonb_build_object(
-                'id', copy.id, 'name', 'copy ' || copy.id, 'idempotency_key', NULL))).*
-            FROM flow_run f, unnest(%s::uuid[]) AS copy(id) WHERE f.id = %s
-            """,
-            [list(added.values()), row.flow_run_id],
-        )
-        order = (await connection.execute(select(tables.orders).where(tables.orders.c.order_no == like.order_no))).one()
-        await connection.execute(
-            insert(tables.orders),
-            [
-                {"order_no": number, "terms": order.terms, "customer": "", "body": {**order.body, "order_no": number}}
-                for number in added
-            ],
-        )
-        await connection.execute(
-            insert(tables.follow_ups),
-            [
-                {
-                    "order_no": number,
-                    "state": "open",
-                    "flow_run_id": run,
-                    "generation": 1,
-                    "next_wake_up": now() + timedelta(days=30),
-                }
-                for number, run in added.items()
-            ],
-        )
-    try:
-        yield
-    finally:
-        async with prefect_database(gendan) as prefect, transaction() as connection:
-            for table in (tables.follow_ups, tables.orders):
-                await connection.execute(delete(table).where(table.c.order_no.in_(list(added))))
-            await prefect.execute("DELETE FROM flow_run WHERE id = ANY(%s)", [list(added.values())])
 
 
 async def test_a_watch_with_nothing_to_do_asks_few_questions_and_reads_no_order(
