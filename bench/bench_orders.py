@@ -108,8 +108,8 @@ async def tell(order_no: str, step: int) -> None:
         raise RuntimeError(f"Order {order_no}: step {step} had been reported before it was measured.")
 
 
-async def all_asleep(order_nos: Sequence[str], *, every: float = 0.05) -> None:
-    """Wait until all these orders wait; raises TimeoutError where they do not."""
+async def all_asleep(order_nos: Sequence[str], *, every: float = 0.05, within: float = LIMIT) -> None:
+    """Wait until all these orders wait; raises TimeoutError where they do not in so many seconds."""
     rows = tables.follow_ups.c
     query = (
         select(func.count())
@@ -118,7 +118,7 @@ async def all_asleep(order_nos: Sequence[str], *, every: float = 0.05) -> None:
             rows.order_no.in_(order_nos), or_(rows.wanted, rows.awake_since.is_not(None), rows.flow_run_id.is_(None))
         )
     )
-    give_up = time.monotonic() + LIMIT
+    give_up = time.monotonic() + within
     while True:
         async with transaction() as connection:
             awake = (await connection.execute(query)).scalar_one()
@@ -126,7 +126,7 @@ async def all_asleep(order_nos: Sequence[str], *, every: float = 0.05) -> None:
             return
         if time.monotonic() > give_up:
             raise TimeoutError(
-                f"{awake} of {len(order_nos)} orders are awake after {LIMIT:.0f} s; see the worker's log."
+                f"{awake} of {len(order_nos)} orders are awake after {within:.0f} s; see the worker's log."
             )
         await asyncio.sleep(every)
 

@@ -19,6 +19,8 @@ NAME = "wake-ups"
 SETTLE = 5.0
 """Seconds after which the last log lines have been sent."""
 AT_A_TIME = 200
+WITHIN = 1200.0
+"""Seconds that all of them may take on a machine that is busy with other things."""
 MOST_CALLS = 11.0
 
 _BY_THE_CLOCK = re.compile(r"^(POST|GET) /api/(work_pools/|health|ready|admin/)")
@@ -37,7 +39,7 @@ async def measure(scene: Scene) -> list[Figure]:
         placed = await find_placed(connection, orders)
     await record_reports([(order_no, a_report(order_no, 1, placed[order_no])) for order_no in orders])
     committed = time.time()
-    await all_asleep(orders, every=0.25)
+    await all_asleep(orders, every=0.25, within=WITHIN)
     seconds = time.time() - committed
     waits = await scene.prefect.states_since(list(runs.values()))
     took = sorted(instant.timestamp() - committed for instant in waits.values())
