@@ -119,7 +119,7 @@ def _code(schema: str, body: dict[str, Any]) -> Answer | None:
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

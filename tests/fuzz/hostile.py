@@ -79,6 +79,7 @@ VALUES: Sequence[Any] = (
     float("nan"),
     float("inf"),
     10**30,
+    10**400,
     [],
     {},
     [None],
