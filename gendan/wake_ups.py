@@ -157,6 +157,7 @@ class WakeUpLoop:
                 raise
             # Whoever waits for the loop would wait for ever: a worker that neither works nor ends.
             self._failure = error
+            self._loop.close()
             self._ready.set()
 
     def _open_and_run(self) -> None:
