@@ -51,9 +51,13 @@ NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 
 
 def some_files() -> list[OrderFile]:
-    """Return orders in different places: just come in, in production, on hold, cancelled."""
+    """Return orders of two kinds in different places: just come in, in production, on hold, cancelled."""
+    return [file for code in ("EAD", "container-export") for file in _some_files(code)]
+
+
+def _some_files(code: str) -> list[OrderFile]:
     shelf = library()
-    template = shelf.templates["AFS"]
+    template = shelf.templates[code]
     order = an_order(
         order_no="SO-1",
         placed_at=NOW - timedelta(days=60),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -15,6 +16,7 @@ BY_NAME = {target.name: target for target in TARGETS}
 
 def share(name: str, inputs: int, seed: str) -> Tally:
     """Give a target a share of its inputs, in this process."""
+    logging.getLogger("prefect.flows").disabled = True  # says of each input that does not fit a form what it was
     warnings.simplefilter("ignore")  # Apprise's plugins and openpyxl warn of what they are given
     with tempfile.TemporaryDirectory(prefix="gendan-fuzz-") as folder:
         return play(BY_NAME[name], Path(folder), inputs, seed)
