@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo up test lint audit format lock bench machines chaos clean
+.PHONY: help install demo up test lint audit format lock bench machines chaos fuzz clean
 
 help: ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -52,6 +52,9 @@ machines: $(INSTALLED) ## Play a season on two servers and two workers; kill one
 
 chaos: $(INSTALLED) ## Play a season while everything fails in turn, and compare it with the core alone; ARGS=--short.
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: $(INSTALLED) ## Give every parser and form 100,000 inputs each; ARGS="--inputs 1000" is quicker.
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 clean: ## Remove the environment that was made here.
 	rm -rf .venv

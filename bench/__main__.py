@@ -28,6 +28,7 @@ from bench import (
     backtest,
     burst,
     durable,
+    growth,
     idle,
     latency,
     passes,
@@ -60,6 +61,7 @@ IN_GENDAN: Mapping[str, Callable[[Scene], Awaitable[list[Figure]]]] = {
     "watch": watch.measure,
     "replan": replan.measure,
     "reports": reports.measure,
+    "growth": growth.measure,
 }
 ALONE: Mapping[str, Callable[..., list[Figure]]] = {
     "passes": passes.measure,

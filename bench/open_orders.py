@@ -86,7 +86,7 @@ def _entry(entry: Any, order_no: str) -> dict[str, Any]:
 async def _take_away(numbers: list[str]) -> None:
     async with transaction() as connection:
         await connection.execute(text("ALTER TABLE entries DISABLE TRIGGER USER"))  # the log refuses to be shortened
-        for table in (tables.entries, tables.follow_ups, tables.orders):
-            for begin in range(0, len(numbers), BATCH):
+        for begin in range(0, len(numbers), BATCH):
+            for table in (tables.entries, tables.follow_ups, tables.orders):
                 await connection.execute(delete(table).where(table.c.order_no.in_(numbers[begin : begin + BATCH])))
         await connection.execute(text("ALTER TABLE entries ENABLE TRIGGER USER"))

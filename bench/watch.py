@@ -44,13 +44,13 @@ async def measure(scene: Scene) -> list[Figure]:
     await take_in([real], chain(FIVE))
     await all_asleep([real])
     sizes = QUICK_SIZES if scene.quick else SIZES
-    few = await _rounds(scene)
+    few = await rounds(scene)
     figures: list[Figure] = []
     by_size: dict[int, float] = {}
     for count in sizes:
         before = _threads(scene)
         async with open_orders(scene, f"OPEN-{count}", count):
-            many, compared = await _rounds(scene), await _comparisons(scene)
+            many, compared = await rounds(scene), await _comparisons(scene)
             added = _threads(scene) - before
             latency = await waits_again(scene, real) if count == LATENCY_AT else None
         # up to COUNTED_A_MINUTE, orders are compared in each round, and it has been measured with it
@@ -130,8 +130,12 @@ def _figures(
     ]
 
 
-async def _rounds(scene: Scene) -> dict[str, list[float]]:
-    """Do what the flow does, its functions in its order; the flow's own run would be measured with it."""
+async def rounds(scene: Scene) -> dict[str, list[float]]:
+    """
+    Do rounds as the flow does them, its functions in its order; return queries, seconds and calls of each.
+
+    The flow's own run would be measured with it.
+    """
     measured: dict[str, list[float]] = {"queries": [], "seconds": [], "calls": []}
     missing = MissingRuns()
     async with scene.client() as client:

@@ -13,6 +13,7 @@ from pydantic import Field
 from models.accepting.intake import spelt
 from models.book.report import Classifier, Outcome, Report, Withdrawal
 from models.errors import Refused
+from models.moments import must_be_of_our_time
 from tasks.answering import record_answer
 from tasks.logbook import Placed, record_report
 
@@ -53,6 +54,9 @@ async def report_milestone(
     What is refused ends the run as failed, with the reason as its message; nothing is recorded then.
     """
     by = by.strip() or BY
+    for field, moment in (("happened_at", happened_at), ("promised_for", promised_for)):
+        if moment is not None:
+            must_be_of_our_time(moment, f"{field} {moment.isoformat()}")
     if answer != "report":
         reported = (happened_at, classifier, outcome, round, reopens, quantity, source, source_event_id, retracts)
         if reported != (None, "ACT", "done", None, None, None, "", "", ""):

@@ -6,15 +6,16 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import get_client
 
 import gendan
+from gendan.calls import calling
 from gendan.replay import OrderPlay, must_be_empty, read_result, stopped_in_order, write_channels
 from gendan.season import Season, load_season
 from gendan.whole import whole_gendan
@@ -69,10 +70,10 @@ def demo(
     with stopped_in_order(), whole_gendan(settings, say) as running:
         os.environ.update(running.environment)
         begin(running.ui_url)
-        yield asyncio.run(_play(season, running.api_url, pace, tell))
+        yield asyncio.run(_play(season, running.environment, pace, tell))
 
 
-async def _play(season: Season, api_url: str, pace: float, tell: Callable[[Line], None]) -> Result:
+async def _play(season: Season, environment: Mapping[str, str], pace: float, tell: Callable[[Line], None]) -> Result:
     await must_be_empty("A demo")
     said = 0
     async with sleepers() as heard:
@@ -88,8 +89,9 @@ async def _play(season: Season, api_url: str, pace: float, tell: Callable[[Line]
                 tell(line)
             await asyncio.sleep(max(0.0, pace - (time.monotonic() - begun)))
     result = await read_result([file.order.order_no for file in season.files], season.until)
-    async with PrefectClient(api_url) as client:
-        await OperationsPages().refresh(client, now())  # the watch would, within ten minutes
+    with calling(environment):
+        async with get_client() as client:
+            await OperationsPages().refresh(client, now())  # the watch would, within ten minutes
     await database.close()
     return result
 

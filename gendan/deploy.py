@@ -12,9 +12,9 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import models
+from gendan.calls import calling
 from gendan.worker import GendanWorker
 from models.errors import Unavailable
 from models.names import Language
@@ -24,6 +24,7 @@ from tasks.watching import forget_missed
 ROOT = Path(models.__file__).resolve().parent.parent
 """Where prefect.yaml lies."""
 WATCH = "keep-watch/keep-watch"
+TIDY_UP = "tidy-up/tidy-up"
 
 
 def tell_prefect(environment: Mapping[str, str], pool: str, *, watch: bool = True) -> str | None:
@@ -33,11 +34,10 @@ def tell_prefect(environment: Mapping[str, str], pool: str, *, watch: bool = Tru
     `environment` is that of the worker. Without `watch` the scheduled watch rests. Returns what is wanted for the watch
     to be watched, or `None`.
     """
-    api_url = environment["PREFECT_API_URL"]
-    asyncio.run(make_pool(api_url, pool))
+    asyncio.run(make_pool(environment, pool))
     wanted = asyncio.run(watch_the_watch(environment)) if watch else None
     deploy(environment)
-    asyncio.run(begin_watch(api_url) if watch else pause_watch(api_url))
+    asyncio.run(begin_watch(environment) if watch else pause_watch(environment))
     return wanted
 
 
@@ -60,9 +60,9 @@ def deploy(environment: Mapping[str, str]) -> None:
         raise Unavailable("Prefect did not take the deployments:\n" + "\n".join(words))
 
 
-async def make_pool(api_url: str, name: str) -> None:
+async def make_pool(environment: Mapping[str, str], name: str) -> None:
     """Make the work pool of our worker's type, unless there is one of that name (of any type: it is then kept)."""
-    with temporary_settings({PREFECT_API_URL: api_url}):
+    with calling(environment):
         async with get_client() as client:
             try:
                 await client.create_work_pool(
@@ -84,27 +84,27 @@ async def watch_the_watch(environment: Mapping[str, str], *, within: timedelta =
     `None`.
     """
     channels, language = Path(environment["GENDAN_CHANNELS"]), Language(environment["GENDAN_LANGUAGE"])
-    with temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}):
+    with calling(environment):
         async with get_client() as client:
             return await guard_watch(client, channels, language, within=within)
 
 
-async def begin_watch(api_url: str) -> None:
+async def begin_watch(environment: Mapping[str, str]) -> None:
     """
     Begin to wait for the scheduled watch: nobody is told of the time in which Gendan was switched off.
 
     The rounds that were missed are left out: Prefect keeps those that it had planned, an hour of them or more, and
     would run them all at once.
     """
-    with temporary_settings({PREFECT_API_URL: api_url}):
+    with calling(environment):
         async with get_client() as client:
             await forget_missed(client, (await client.read_deployment_by_name(WATCH)).id)
             await expect_watch(client, WATCH)
 
 
-async def pause_watch(api_url: str) -> None:
-    """Let the scheduled watch rest: on a virtual clock, whoever moves the clock wakes the orders."""
-    with temporary_settings({PREFECT_API_URL: api_url}):
+async def pause_watch(environment: Mapping[str, str]) -> None:
+    """Let what is scheduled rest: on a virtual clock, whoever moves the clock wakes the orders."""
+    with calling(environment):
         async with get_client() as client:
-            watch = await client.read_deployment_by_name(WATCH)
-            await client.pause_deployment(watch.id)
+            for name in (WATCH, TIDY_UP):
+                await client.pause_deployment((await client.read_deployment_by_name(name)).id)

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_AUTH_STRING
 from sqlalchemy.exc import SQLAlchemyError
 
+from gendan.calls import calling, shown, shut
 from gendan.house import House, running_urls
+from gendan.password import OF_CLIENTS, password
 from models.errors import GendanError
 from models.planning.plan import Calendars
 from models.terms.party import Person
@@ -99,37 +102,48 @@ async def _orders() -> list[Finding]:
 async def _prefect(api_url: str, settings: Settings) -> list[Finding]:
     if not api_url:
         return [Finding("prefect", False, f"no Gendan runs in {settings.home}: start it with `gendan up`")]
-    with temporary_settings({PREFECT_API_URL: api_url}):
-        async with get_client() as client:
-            trouble = await client.api_healthcheck()
-            if trouble is not None:
-                return [Finding("prefect", False, f"{api_url} does not answer: start it with `gendan up`")]
-            findings = [Finding("prefect", True, f"answers at {api_url}")]
-            names = {f"{d.name}" for d in await client.read_deployments()}
-            following = {deployment.rpartition("/")[2] for deployment in DEPLOYMENTS.values()}
-            missing = sorted({*following, "keep-watch", "report-milestone", "register-orders"} - names)
-            findings.append(
-                Finding(
-                    "deployments",
-                    not missing,
-                    f"missing: {', '.join(missing)}; run `prefect deploy --all`"
-                    if missing
-                    else f"all there ({', '.join(DEPLOYMENTS.values())})",
-                )
+    # a profile of Prefect's may name it too
+    secret = password(os.environ) or PREFECT_API_AUTH_STRING.value()
+    with calling({"PREFECT_API_URL": api_url, **({OF_CLIENTS: secret} if secret else {})}):
+        try:
+            return await _looked_at(api_url, settings)
+        except PrefectHTTPStatusError as error:
+            status = error.response.status_code
+            words = shut(api_url, secret) if status in (401, 403) else f"{shown(api_url)} answers HTTP {status}"
+            return [Finding("prefect", False, words)]
+
+
+async def _looked_at(api_url: str, settings: Settings) -> list[Finding]:
+    async with get_client() as client:
+        trouble = await client.api_healthcheck()
+        if trouble is not None:
+            return [Finding("prefect", False, f"{shown(api_url)} does not answer: start it with `gendan up`")]
+        findings = [Finding("prefect", True, f"answers at {shown(api_url)}")]
+        names = {f"{d.name}" for d in await client.read_deployments()}
+        following = {deployment.rpartition("/")[2] for deployment in DEPLOYMENTS.values()}
+        missing = sorted({*following, "keep-watch", "tidy-up", "report-milestone", "register-orders"} - names)
+        findings.append(
+            Finding(
+                "deployments",
+                not missing,
+                f"missing: {', '.join(missing)}; run `prefect deploy --all`"
+                if missing
+                else f"all there ({', '.join(DEPLOYMENTS.values())})",
             )
-            workers = await client.read_workers_for_work_pool(settings.pool) if not missing else []
-            seen = [w for w in workers if w.last_heartbeat_time and now() - w.last_heartbeat_time < SEEN_LATELY]
-            findings.append(
-                Finding(
-                    "worker",
-                    bool(seen),
-                    f"{', '.join(w.name for w in seen)} at work on pool {settings.pool}"
-                    if seen
-                    else f"none has been seen on pool {settings.pool} for {SEEN_LATELY}: "
-                    f"start one with `prefect worker start --type gendan --pool {settings.pool}`",
-                )
+        )
+        workers = await client.read_workers_for_work_pool(settings.pool) if not missing else []
+        seen = [w for w in workers if w.last_heartbeat_time and now() - w.last_heartbeat_time < SEEN_LATELY]
+        findings.append(
+            Finding(
+                "worker",
+                bool(seen),
+                f"{', '.join(w.name for w in seen)} at work on pool {settings.pool}"
+                if seen
+                else f"none has been seen on pool {settings.pool} for {SEEN_LATELY}: "
+                f"start one with `prefect worker start --type gendan --pool {settings.pool}`",
             )
-            return findings
+        )
+        return findings
 
 
 async def _library(settings: Settings) -> list[Finding]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from gendan.calls import directly
 from gendan.house import House, Urls
+from gendan.password import OF_CLIENTS, OF_SERVER, password
 from models.errors import Refused
 from tasks.settings import Settings
 
@@ -15,6 +17,8 @@ _PREFECT_DATABASE = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATA
 # These name another Prefect than ours, or another account; none of them may reach our processes.
 _OF_ANOTHER_PREFECT = (
     *_PREFECT_DATABASE,
+    # both from `password`
+    *(OF_SERVER, OF_CLIENTS),
     *("PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_SERVER_API_HOST", "PREFECT_SERVER_API_PORT"),
     "PREFECT_SERVER_API_BASE_PATH",
     *("PREFECT_SERVER_DATABASE_DRIVER", "PREFECT_API_DATABASE_DRIVER", "PREFECT_TEST_MODE", "PREFECT_UNIT_TEST_MODE"),
@@ -64,7 +68,18 @@ _SUGGESTED = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "30",
     # automations that wait for silence, from every 5 s; the watch's own waits for a quarter of an hour
     "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT30S",
+    # From `events`. What a run that was deleted leaves behind (logs, artifacts, collections) goes once a day as well.
+    # Without `flow_runs`: Prefect knows one age for all runs, and the watch alone makes 1,440 a day. flows/tidy_up.py
+    # knows whose run may go, and when.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,orphans",
+    # Prefect's own default, written down: events grow with every wake-up, and nothing of ours reads one that is older
+    # than the quarter of an hour that the watch may be silent. A week is for people who look at a run's page.
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
 }
+
+# Below INFO uvicorn and websockets log every frame of Prefect's websockets, and the first of each holds the password.
+_LEVELS_OF_FRAMES = ("PREFECT_SERVER_LOGGING_LEVEL", "PREFECT_LOGGING_SERVER_LEVEL", "PREFECT_LOGGING_ROOT_LEVEL")
+_ABOVE_FRAMES = frozenset({"INFO", "WARNING", "ERROR", "CRITICAL"})
 
 
 def api_url(host: str, port: int) -> str:
@@ -76,8 +91,9 @@ def for_clients(settings: Settings, house: House, urls: Urls) -> dict[str, str]:
     """
     Return the environment of the worker, and of anything else that talks to this Gendan.
 
-    It holds the database URL, so it is not to be shown or logged.
+    It holds the database URL and Prefect's password, so it is not to be shown or logged. Raises as `password` does.
     """
+    secret = password(os.environ)
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_PREFECT}
     if settings.database_url is None:
         # PGPORT, PGOPTIONS and the like speak of another PostgreSQL than the embedded one
@@ -92,19 +108,24 @@ def for_clients(settings: Settings, house: House, urls: Urls) -> dict[str, str]:
         "GENDAN_CHANNELS": str(settings.channels),
         "GENDAN_LANGUAGE": settings.language.value,
         "GENDAN_POOL": settings.pool,
+        "GENDAN_KEEP_RUNS_DAYS": str(settings.keep_runs_days),
+        "GENDAN_KEEP_WATCH_DAYS": str(settings.keep_watch_days),
     }
+    if secret is not None:
+        environment[OF_CLIENTS] = secret
+        frames = {name for name in _LEVELS_OF_FRAMES if environment.get(name, "INFO").upper() not in _ABOVE_FRAMES}
+        environment |= dict.fromkeys(frames, "INFO")
     if settings.library is not None:
         environment["GENDAN_LIBRARY"] = str(settings.library)
-    # a proxy for the channels must not be asked for our own server; both spellings, as libraries read either
-    direct = [environment[name] for name in ("no_proxy", "NO_PROXY") if environment.get(name)]
-    environment["no_proxy"] = environment["NO_PROXY"] = ",".join([*direct, "127.0.0.1", "localhost", "::1"])
-    return environment
+    return environment | directly(environment)
 
 
 def for_server(clients: Mapping[str, str], settings: Settings, urls: Urls, prefect_database_url: str) -> dict[str, str]:
     """Return the environment of Prefect's server: that of its clients, and its own database."""
     environment = {name: value for name, value in clients.items() if name != "GENDAN_DATABASE_URL"}
     environment["PREFECT_API_DATABASE_CONNECTION_URL"] = prefect_database_url
+    if OF_CLIENTS in clients:
+        environment[OF_SERVER] = clients[OF_CLIENTS]
     if not {"PREFECT_UI_API_URL", "PREFECT_SERVER_UI_API_URL"} & environment.keys():
         environment["PREFECT_UI_API_URL"] = urls.api_url
     # By default any web page that an operator has open may call the API; ours may, under both names of this machine.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
+from gendan.calls import calling, directly, shown, shut
 from gendan.deploy import tell_prefect
+from gendan.password import OF_CLIENTS, password
 from models.errors import Refused, Unavailable
 from tasks.schema import migrate, refuse_newer
 from tasks.settings import Settings
@@ -24,7 +26,7 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
     All of it can be done again, and while workers are at work.
 
     Raises:
-        Refused: no database or no server is named.
+        Refused: no database or no server is named, or two passwords.
         Unavailable: one of them cannot be reached or used, or the database is of a newer release; says which, and what
             to do. Nothing was changed where it is the server or the release.
 
@@ -32,22 +34,26 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
     url = _named_database(settings)
     refuse_newer(url)
     api_url = _named_server()
-    # the server before the database is changed: who named a wrong one is to find his database as it was
-    asyncio.run(_answers(api_url))
-    before = migrate(url)
-    say("The database has all tables now." if before is None else "The database is in this release's form.")
+    # a profile of Prefect's may name it too
+    secret = password(os.environ) or PREFECT_API_AUTH_STRING.value()
     environment = {
         **os.environ,
+        **directly(os.environ),
         "PREFECT_API_URL": api_url,
+        **({OF_CLIENTS: secret} if secret else {}),
         "PREFECT_CLI_COLORS": "false",
         "GENDAN_CHANNELS": str(settings.channels),
         "GENDAN_LANGUAGE": settings.language.value,
     }
+    # the server before the database is changed: who named a wrong one is to find his database as it was
+    asyncio.run(_answers(environment))
+    before = migrate(url)
+    say("The database has all tables now." if before is None else "The database is in this release's form.")
     try:
         wanted = tell_prefect(environment, settings.pool)
     except (httpx.HTTPError, PrefectHTTPStatusError) as error:
-        raise _silent(api_url, error) from None
-    say(f"Prefect at {api_url} knows the work pool {settings.pool!r} and all deployments; the watch goes round.")
+        raise _silent(environment, error) from None
+    say(f"Prefect at {shown(api_url)} knows the work pool {settings.pool!r} and all deployments; the watch goes round.")
     if wanted is not None:
         say(wanted.replace("start Gendan again", "run `gendan prepare` again"))
 
@@ -68,21 +74,22 @@ def _named_server() -> str:
     return str(api_url)
 
 
-async def _answers(api_url: str) -> None:
-    with temporary_settings({PREFECT_API_URL: api_url}):
+async def _answers(environment: Mapping[str, str]) -> None:
+    with calling(environment):
         try:
             async with get_client() as client:
                 answer = await client.request("GET", "/admin/version")
                 answer.raise_for_status()
         except (httpx.HTTPError, PrefectHTTPStatusError, OSError) as error:
-            raise _silent(api_url, error) from None
+            raise _silent(environment, error) from None
 
 
-def _silent(api_url: str, error: Exception) -> Unavailable:
+def _silent(environment: Mapping[str, str], error: Exception) -> Unavailable:
+    api_url = environment["PREFECT_API_URL"]
     if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (401, 403):
-        return Unavailable(f"Prefect at {api_url} lets nobody in without a password: set PREFECT_API_AUTH_STRING.")
+        return Unavailable(shut(api_url, environment.get(OF_CLIENTS)))
     reason = f"HTTP {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
     return Unavailable(
-        f"Prefect at {api_url} cannot be used ({reason}). Is `prefect server start` running there, and does "
+        f"Prefect at {shown(api_url)} cannot be used ({reason}). Is `prefect server start` running there, and does "
         "PREFECT_API_URL end in /api? `gendan prepare` can be run again at any time."
     )

@@ -22,6 +22,7 @@ from gendan.child import Child, Keeper, Kept, last_lines, wait_until_gone
 from gendan.embedded import EmbeddedPostgres
 from gendan.environment import api_url, for_clients, for_server, prefect_database_of_the_operator
 from gendan.house import House, Household, Resident, Urls
+from gendan.password import password, refuse_open
 from models.errors import Unavailable
 from tasks.settings import Settings
 
@@ -104,7 +105,7 @@ class Supervisor:
 
         Raises:
             Unavailable: the folder, the database, the port or a process; says which, and what to do.
-            Refused: a database of the operator's own, but none for Prefect.
+            Refused: a database of the operator's own, but none for Prefect; other machines, but no password.
 
         """
         try:
@@ -195,6 +196,7 @@ class Supervisor:
     # --- starting, in order ---
 
     def _start(self) -> Running:
+        refuse_open(self._settings, password(os.environ))
         _let_children_hear_sigint()
         self._open.enter_context(self._house.lock())
         self._end_leftovers()

@@ -28,6 +28,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from models.errors import Unavailable
 from tasks.database import close
 
 RESULTS = "gendan-results"
@@ -106,6 +107,7 @@ class WakeUpLoop:
             target=contextvars.copy_context().run, args=(self._serve,), name="wake-ups", daemon=True
         )
         self._ready = threading.Event()
+        self._failure: Exception | None = None
         self._under_way: set[Future[None]] = set()
 
     @property
@@ -114,9 +116,11 @@ class WakeUpLoop:
         return len(self._under_way)
 
     def start(self) -> None:
-        """Start the thread; returns when its loop runs."""
+        """Start the thread; returns when its loop runs. Raises Unavailable where Prefect does not answer."""
         self._thread.start()
         self._ready.wait()
+        if self._failure is not None:
+            raise Unavailable(f"Prefect cannot be reached: {self._failure}") from self._failure
 
     async def run(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine in the loop, in a context of its own, and wait for its end; raises what it raises."""
@@ -149,6 +153,17 @@ class WakeUpLoop:
         task.add_done_callback(finish)
 
     def _serve(self) -> None:
+        try:
+            self._open_and_run()
+        except Exception as error:
+            if self._ready.is_set():
+                raise
+            # Whoever waits for the loop would wait for ever: a worker that neither works nor ends.
+            self._failure = error
+            self._loop.close()
+            self._ready.set()
+
+    def _open_and_run(self) -> None:
         asyncio.set_event_loop(self._loop)
         # One client for all wake-ups: making one costs more than a wake-up's other work.
         client = AsyncClientContext()

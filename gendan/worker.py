@@ -196,7 +196,7 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
         # only the claim: of two workers that propose Pending, the server aborts one.
         try:
             if await self._propose_pending_state(flow_run):
-                await hand_over(flow_run.id, to=self.name)
+                await self._note_as_mine(flow_run.id)
                 await self._run_in_process(flow_run, waited=False)
         except Pause:
             pass  # what the poll found scheduled was woken and waits again by now; uncaught, it would end the worker
@@ -204,6 +204,16 @@ class GendanWorker(BaseWorker[BaseJobConfiguration, BaseVariables, GendanWorkerR
             self._logger.exception("Wake-up of %r failed; the watch puts it right", flow_run.name)
         finally:
             self._give_place_back(flow_run.id)
+
+    async def _note_as_mine(self, flow_run_id: UUID) -> None:
+        # Until the database is back: a run that is claimed in Prefect and nobody's here is nobody's to put right soon.
+        while True:
+            try:
+                return await hand_over(flow_run_id, to=self.name)
+            except AnotherRelease:
+                raise
+            except Unavailable:
+                await anyio.sleep(RECONNECT_SECONDS)
 
     async def _run_in_process(self, flow_run: FlowRun, *, waited: bool) -> None:
         flow = await self._flow_of(flow_run)

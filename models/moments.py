@@ -39,10 +39,15 @@ def parse_moment(text: str) -> datetime | date:
         day = date(int(written[1]), int(written[2]), int(written[3]))
     except ValueError:
         raise BadClock(f"{shown(text)} is a day that no calendar has. {EXAMPLES}") from None
-    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
-        raise BadClock(f"{shown(text)} lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}: is the year mistyped?")
+    must_be_of_our_time(day, shown(text))
     rest = text[written.end() :]
     return day if not rest else _instant(text, day, rest)
+
+
+def must_be_of_our_time(moment: datetime | date, written: str) -> None:
+    """Refuse a year outside 1990..2100, of which no calendar can count working days; raises BadClock."""
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise BadClock(f"{written} lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}: is the year mistyped?")
 
 
 def _instant(text: str, day: date, rest: str) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -118,7 +119,7 @@ def _code(schema: str, body: dict[str, Any]) -> Answer | None:
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 
@@ -128,9 +129,10 @@ def _wait(response: requests.Response, body: dict[str, Any]) -> float:
     parameters = body.get("parameters")
     asked = parameters.get("retry_after") if isinstance(parameters, dict) else None  # Telegram's
     try:
-        return min(max(float(str(asked or response.headers.get("Retry-After", 0))), 0.0), _LONGEST_WAIT)
+        seconds = float(str(asked or response.headers.get("Retry-After", 0)))
     except ValueError:
         return 0.0  # a date, which only the clock could tell
+    return min(max(seconds, 0.0), _LONGEST_WAIT) if math.isfinite(seconds) else 0.0
 
 
 def _mail(error: smtplib.SMTPException) -> Answer:

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ MAIL = frozenset({"mailto", "mailtos"})
 
 _DIVIDED = MAIL | {"tgram"}
 """Services whose address may name several readers, who are then sent to one after the other."""
+
+MOST_NODES = 100_000
+"""More than any channels file holds. A few lines of aliases (*) can stand for billions of entries."""
 
 _FINGERPRINT = 16
 """Hexadecimal digits that tell one address from another."""
@@ -94,15 +98,21 @@ def _read(path: Path, into: ChannelsFile) -> None:
     problems = into.problems
     try:
         text = path.read_text("utf-8-sig")
+        root = yaml.compose(text, yaml.SafeLoader)
+        if _spread(root, {}) > MOST_NODES:
+            problems.append(f"{path}: its aliases (*) stand for more than {MOST_NODES:,} entries; write them out")
+            return
         content = yaml.safe_load(text)
-        lines = _lines(text)
+        lines = _lines(root)
     except FileNotFoundError:
         problems.append(f"{path}: there is no such file, so nobody can be told")
         return
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{path}: cannot be read ({type(error).__name__})")
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problems.append(f"{path}: cannot be read ({why})")
         return
-    except (yaml.YAMLError, ValueError) as error:
+    except Exception as error:
+        # PyYAML lets through whatever a value provokes that is not of the kind that its tag says.
         # Only the place: the parser's own text quotes the line, and with it the address.
         mark = getattr(error, "problem_mark", None)
         problems.append(f"{path}: line {mark.line + 1 if mark else '?'}: is not YAML")
@@ -115,7 +125,9 @@ def _read(path: Path, into: ChannelsFile) -> None:
         where = f"{path}: line {lines.get(number, '?')}, entry {number}"
         into.channels.extend(_read_entry(content, entry, where, problems))
     for other in _includes(content):
-        if "://" in other:
+        if not other.strip("./") or not other.isprintable():
+            problems.append(f"{path}: include: {other[:60]!r} is no file; name files beside this one")
+        elif "://" in other:
             problems.append(f"{path}: include: only files on this machine are read; copy the addresses here")
         else:
             _read(path.parent / other, into)
@@ -217,12 +229,23 @@ def _includes(content: Mapping[str, Any]) -> list[str]:
     includes = content.get("include")
     if isinstance(includes, str):
         includes = includes.split(",")
-    return [str(each).strip() for each in includes or []]
+    # What is neither is named as it stands, and then is no file.
+    return [str(each).strip() for each in (includes if isinstance(includes, list) else [includes] if includes else [])]
 
 
-def _lines(text: str) -> dict[int, int]:
+def _spread(node: yaml.Node | None, known: dict[int, float]) -> float:
+    """Return how many entries a node stands for with its aliases followed; without end where it holds itself."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = inf
+        parts = [each for pair in node.value for each in pair] if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + sum(_spread(part, known) for part in parts)
+    return known[id(node)]
+
+
+def _lines(root: yaml.Node | None) -> dict[int, int]:
     """Return the line of each entry of `urls:`, both counted from 1."""
-    root = yaml.compose(text, yaml.SafeLoader)
     for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
         if key.value == "urls" and isinstance(value, yaml.SequenceNode):
             return {number: item.start_mark.line + 1 for number, item in enumerate(value.value, start=1)}

@@ -14,7 +14,7 @@ from models.book.order import OrderState
 from models.book.order_file import OrderFile
 from models.book.report import Outcome, Report
 from models.errors import GendanError, Refused
-from models.moments import parse_moment, whole_day
+from models.moments import parse_moment, shown, whole_day
 from models.names import Language
 from models.planning.outlook import outlook
 from models.status.standing import Standing
@@ -109,6 +109,8 @@ def entry_from(answer: Mapping[str, Any], event: str) -> Callable[[OrderFile, da
         if not step:
             raise Refused("Not accepted: choose the milestone that you are answering for.")
         kind = answer.get("answer") or DATES
+        if kind not in (DATES, TAKEN_ON, PROBLEM, NOT_MINE):
+            raise Refused(f"Not accepted: {str(kind)[:60]!r} is none of the answers. Choose one.")
         _must_agree(answer, kind)
         if kind == TAKEN_ON:
             return taken_on(file, now, step, by=by, note=note)
@@ -183,8 +185,8 @@ def _quantity(answer: Mapping[str, Any]) -> float | None:
         return None
     try:
         number = float(quantity)
-    except (TypeError, ValueError):
-        raise Refused(f"Not accepted: quantity {quantity!r} is not a number.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise Refused(f"Not accepted: quantity {shown(str(quantity))} is not a number.") from None
     if not 0 < number < 1e12:
         raise Refused("Not accepted: a quantity must be more than 0.")
     return number

@@ -162,6 +162,18 @@ async def part_with_run(order_no: str, flow_run_id: UUID | None) -> bool:
         return parted.first() is not None
 
 
+async def leave_closed(order_no: str) -> bool:
+    """Let an order rest that has ended and was left awake; False where it has not, or is to be followed again."""
+    async with transaction() as connection:
+        left = await connection.execute(
+            update(tables.follow_ups)
+            .where(_rows.order_no == order_no, _rows.closed_as.is_not(None), ~_rows.wanted)
+            .values(awake_since=None, awake_by="")
+            .returning(_rows.order_no)
+        )
+        return left.first() is not None
+
+
 async def let_go(orders: Iterable[Woken]) -> None:
     """
     Give orders back that were taken and could not be woken; they stay wanted.

@@ -118,6 +118,8 @@ def table_of(csv: str) -> Generator[Row | RowRefused, None, None]:
     """Read a table that was pasted as text; raises ImportRefused where it is none."""
     if not csv.strip():
         raise Refused("Nothing was pasted: give a header line and one line for each order.")
+    if not all(ord(letter) < 0xD800 or ord(letter) > 0xDFFF for letter in csv):  # no file can hold one
+        raise ImportRefused("what was pasted holds half a character: paste it anew.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pasted.csv"
         path.write_text(csv.strip() + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
 from models.accepting.accept import check_entry, check_report
+from models.accepting.letters import unprintable
 from models.accepting.reports import beyond_rounds, needs_log
 from models.book.changes import Split
 from models.book.entry import ENTRY, Entry
@@ -81,7 +82,7 @@ async def find_placed(connection: AsyncConnection, order_nos: Sequence[str]) -> 
             LATEST_LIST,
         )
         .join(tables.follow_ups, tables.follow_ups.c.order_no == tables.orders.c.order_no)
-        .where(tables.orders.c.order_no.in_(order_nos))
+        .where(tables.orders.c.order_no.in_([number for number in order_nos if not unprintable(number)]))
     )
     rows = found.all()
     if not rows:

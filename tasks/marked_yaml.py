@@ -21,6 +21,9 @@ Place = tuple[str | int, ...]
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MOST_PLACES = 100_000
+"""More than any library holds. A few lines of aliases (*) can stand for billions of entries."""
+
 _NOTHING = ("", "~", "null", "Null", "NULL")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SUBJECT = re.compile("^[A-Z][a-z]+ should")
@@ -168,6 +171,8 @@ def read_marked(path: Path) -> Marked:
 
 def _plain(node: Node, at: Place, lines: dict[Place, int], file: str) -> Any:
     lines.setdefault(at, node.start_mark.line + 1)
+    if len(lines) > MOST_PLACES:
+        raise LibraryError(file, node.start_mark.line + 1, f"holds more than {MOST_PLACES:,} entries: split the file")
     match node:
         case ScalarNode():
             quoted = node.style in ("'", '"', "|", ">")

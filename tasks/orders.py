@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import tables
+from models.accepting.letters import unprintable
 from models.book.entry import ENTRY
 from models.book.order import Order, OrderState
 from models.book.order_file import OrderFile
@@ -94,6 +95,9 @@ async def add_order(
 
 async def read_order(connection: AsyncConnection, order_no: str) -> Row[Any]:
     """Return the order's row with its follow-up; raises UnknownOrder."""
+    if unprintable(order_no):
+        # PostgreSQL takes no such text, not even to look for it
+        raise UnknownOrder(order_no)
     found = await connection.execute(_rows().where(tables.orders.c.order_no == order_no))
     row = found.first()
     if row is None:

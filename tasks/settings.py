@@ -69,16 +69,25 @@ class Settings(BaseSettings):
     #: Where Prefect's server and pages listen. Port 0 takes any free one.
     host: str = "127.0.0.1"
     port: int = Field(default=4200, ge=0, le=65535)
+    #: Other machines may reach it without a password of its own: something before it asks for one.
+    open: bool = False
     #: The work pool that the worker takes wake-ups from;
     #: Prefect takes no name with one of /%&>< in it.
     pool: str = Field(default="gendan", pattern=r"^[^/%&><\s][^/%&><]*$")
     #: Wake-ups that one worker runs at the same time.
     worker_limit: int = Field(default=8, ge=1)
+    #: Days for which Prefect keeps the run of an order that is closed, and the runs of the forms.
+    keep_runs_days: int = Field(default=90, ge=1, le=36_500)
+    #: Days for which it keeps the rounds of the watch, 1,440 a day.
+    keep_watch_days: int = Field(default=1, ge=1, le=36_500)
 
     @field_validator("home", "library", "channels")
     @classmethod
     def _home_is_where_the_person_is(cls, path: Path | None) -> Path | None:
-        return path.expanduser().absolute() if path is not None else None
+        try:
+            return path.expanduser().absolute() if path is not None else None
+        except RuntimeError:
+            raise ValueError("names the home of somebody whom this machine does not know") from None
 
     @field_validator("language", mode="before")
     @classmethod

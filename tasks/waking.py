@@ -23,7 +23,7 @@ from models.errors import Refused, Unavailable
 from models.status.standing import standing
 from notifications.badges import badge
 from tasks.clock import now
-from tasks.follow_ups import Woken, let_go, part_with_run, rest, set_run, take_due, wake_up
+from tasks.follow_ups import Woken, leave_closed, let_go, part_with_run, rest, set_run, take_due, wake_up
 from tasks.logbook import record_entry
 from tasks.notices import record
 from tasks.settings import settings
@@ -100,7 +100,9 @@ async def mend(client: PrefectClient, order: Woken, *, stuck: bool) -> None:
         case StateType.CANCELLED | StateType.CANCELLING:
             await leave(order)
         case StateType.COMPLETED:
-            await start_run(client, order)
+            # With its order, or by hand: then the order gets another.
+            if not await leave_closed(order.order_no):
+                await start_run(client, order)
         case StateType.SCHEDULED | StateType.PENDING | StateType.RUNNING if not stuck:
             # Awake already, perhaps resumed by hand: what it has not seen keeps the order wanted.
             await let_go([order])

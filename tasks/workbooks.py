@@ -19,7 +19,6 @@ from openpyxl.utils.datetime import from_excel
 
 from models.accepting.intake import Row, RowRefused, header_of, row_of
 from models.errors import ImportRefused
-from models.moments import shown
 
 LARGEST_UNZIPPED = 512 * 1024 * 1024
 MOST_ROWS = 1_048_576
@@ -91,7 +90,10 @@ def _open_sheet(file: IO[bytes]) -> tuple[Any, deque[_Merge]]:
     except Exception as error:  # openpyxl and zipfile let anything through that a broken file provokes
         if isinstance(error, BadZipFile | KeyError):
             raise ImportRefused(f"is damaged, or no Excel workbook. {SAVE_AS_XLSX}") from error
-        raise ImportRefused(f"cannot be read as an Excel workbook ({shown(str(error))}). {SAVE_AS_XLSX}") from error
+        # What openpyxl says of it names its own insides, and helps nobody.
+        raise ImportRefused(
+            f"cannot be read as an Excel workbook: something in it is damaged. {SAVE_AS_XLSX}"
+        ) from error
 
 
 def _merges(source: IO[bytes]) -> deque[_Merge]:
@@ -150,7 +152,7 @@ def _sheet_rows(sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
                 warnings.simplefilter("ignore")
                 numbered = next(rows, None)
         except Exception as error:  # as above: the file is damaged further down
-            raise ImportRefused(f"cannot be read to its end ({shown(str(error))}). {SAVE_AS_XLSX}") from error
+            raise ImportRefused(f"cannot be read to its end: it is damaged. {SAVE_AS_XLSX}") from error
         if numbered is None:
             return
         yield numbered
@@ -178,7 +180,7 @@ def _sheet_row(line: int, cells: Sequence[Any], header: tuple[str, ...], epoch: 
             return RowRefused(line, header[place] if place < len(header) else "", str(error))
         except (LookupError, TypeError, AttributeError) as error:
             # openpyxl looks a cell's style up as late as here, and a broken file may not have it.
-            raise ImportRefused(f"cell {cell.coordinate} is damaged ({shown(str(error))}). {SAVE_AS_XLSX}") from error
+            raise ImportRefused(f"cell {cell.coordinate} is damaged. {SAVE_AS_XLSX}") from error
     return row_of(line, texts, header)
 
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from packaging.version import Version
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from models.errors import Refused, Unavailable
 
@@ -25,6 +26,14 @@ PREFECT = "prefect.dump"
 _MARK = "gendan-backup"
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
+_LARGEST_MANIFEST = 1 << 20
+"""Bytes; ours have about one thousand."""
+_ENCRYPTED = 0x1
+
+
+def _a_version(text: str) -> str:
+    Version(text)  # raises ValueError
+    return text
 
 
 class Part(BaseModel):
@@ -50,7 +59,7 @@ class Manifest(BaseModel):
     form: Literal[1] = 1
     made_at: datetime
     gendan: str
-    prefect: str
+    prefect: Annotated[str, AfterValidator(_a_version)]
     #: Rows of the order book at the instant of the dump.
     orders: int
     followed: int
@@ -187,18 +196,32 @@ def reading(file: Path) -> Iterator[Archive]:
         with file.open("rb") as stream:
             if _MARK.encode() not in stream.read(30 + len(_MARK)):
                 raise Refused(f"{file} is no backup of Gendan. Nothing was changed.")
-            with zipfile.ZipFile(stream) as archive:
-                manifest = _manifest(file, archive)
-                for name, part in manifest.parts.items():
-                    _check(file, archive, name, part)
+            archive, manifest = _read_through(file, stream)
+            with archive:
                 yield Archive(manifest, archive)
-    except (zipfile.BadZipFile, KeyError, EOFError) as damage:
+    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError) as damage:
         raise _damaged(file, str(damage) or "it breaks off") from None
     except OSError as error:
         raise Refused(f"The backup {file} cannot be read: {error.strerror}. Nothing was changed.") from None
 
 
+def _read_through(file: Path, stream: IO[bytes]) -> tuple[zipfile.ZipFile, Manifest]:
+    try:
+        archive = zipfile.ZipFile(stream)
+        manifest = _manifest(file, archive)
+        for name, part in manifest.parts.items():
+            _check(file, archive, name, part)
+    except (Refused, OSError, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError):
+        raise
+    except Exception as damage:
+        # A flipped bit may ask for any method, password or offset, and zipfile lets through whatever comes of it.
+        raise _damaged(file, "it is no ZIP file that was written by Gendan") from damage
+    return archive, manifest
+
+
 def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
+    if _as_written(archive, _MANIFEST).file_size > _LARGEST_MANIFEST:
+        raise _damaged(file, "its manifest is too large")
     text = archive.read(_MANIFEST)
     try:
         return Manifest.model_validate_json(text)
@@ -212,12 +235,22 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> Manifest:
 
 
 def _check(file: Path, archive: zipfile.ZipFile, name: str, part: Part) -> None:
+    if _as_written(archive, name).file_size != part.bytes:
+        raise _damaged(file, f"{name} has another size than its manifest says")
     digest = hashlib.sha256()
     with archive.open(name) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != part.sha256:
         raise _damaged(file, f"the checksum of {name} is another one")
+
+
+def _as_written(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """Find an entry that is stored as it is, as `writing` does: a packed one may unpack to more than any disk holds."""
+    entry = archive.getinfo(name)
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _ENCRYPTED:
+        raise zipfile.BadZipFile(f"{name} is packed or encrypted, which no backup of Gendan is")
+    return entry
 
 
 def _damaged(file: Path, how: str) -> Refused:

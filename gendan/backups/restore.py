@@ -22,7 +22,7 @@ from models.errors import Refused, Unavailable
 from tasks.schema import knows, migrate
 from tasks.settings import Settings
 
-_OUR_FLOWS = ("follow-order", "follow-prospect", "keep-watch", "report-milestone", "register-orders")
+_OUR_FLOWS = ("follow-order", "follow-prospect", "keep-watch", "tidy-up", "report-milestone", "register-orders")
 _LONGEST_NAME = 63
 """Of a database, in bytes; PostgreSQL cuts off what is longer."""
 

@@ -8,11 +8,11 @@ from shlex import quote
 from models.accepting.answers import check_answer
 from models.accepting.answers import late_dates as late_dates
 from models.accepting.changes import check_amendment, check_booking, check_customs, check_etd, check_split, must_be
+from models.accepting.letters import check_letters
 from models.accepting.prospects import check_prospect_entry
 from models.accepting.reports import check_report as check_report
 from models.accepting.reports import check_told
 from models.accepting.running import must_run, words
-from models.accepting.texts import check_texts
 from models.book.changes import (
     Amendment,
     Booking,
@@ -39,7 +39,7 @@ from models.status.standing import Standing, standing
 
 def check_entry(file: OrderFile, entry: Entry, now: datetime) -> None:
     """Refuse an entry that makes no sense where the order stands now; raises Refused with what to do instead."""
-    check_texts(file.order.order_no, entry)
+    check_letters(entry)
     if isinstance(entry, Report | Withdrawal):
         check_told(file, entry, now)
         return

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from models.accepting.texts import unprintable
+from models.accepting.letters import unprintable
 from models.book.order import Order, OrderKind
 from models.book.report import Classifier, Outcome, Report, Withdrawal
 from models.calendars.workdays import Calendar
@@ -586,8 +586,8 @@ def _cell(row: Row, column: str) -> str:
 
 def _as_written(row: Row, column: str) -> str:
     text = row.cells.get(column, "").strip()
-    if found := unprintable(text):
-        raise RowRefused(row.line, column, f"{shown(text)} holds the invisible character {found}")
+    if odd := unprintable(text):
+        raise RowRefused(row.line, column, f"{shown(text)} holds the invisible character {odd}")
     return text
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from shlex import quote
 
+from models.accepting.letters import check_letters
 from models.accepting.running import must_not_be_split
 from models.book.agreement import agreed
 from models.book.entry import Entry
@@ -25,8 +26,9 @@ def check_report(order: Order, template: Template, report: Report | Withdrawal, 
     Refuse a report that cannot be true, whatever else is known of the order.
 
     Raises UnknownMilestone, or Refused for a fact from before the order was placed or more than an hour ahead, and
-    for a failure of what cannot fail.
+    for a failure of what cannot fail and for signs that cannot be carried.
     """
+    check_letters(report)
     if report.milestone not in template.by_code:
         raise UnknownMilestone(order.order_no, report.milestone, template.codes)
     if isinstance(report, Withdrawal):

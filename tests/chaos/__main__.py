@@ -38,6 +38,8 @@ SETTLES = 7 * 60.0
 """Seconds that it may take after the last fault until all is told, delivered and asleep: the watch waits for five."""
 PLAYED = timedelta(days=3)
 """So much of the season is played."""
+AT_ONCE = 32
+"""Orders that are moved at a time: twice as many as both workers have places for."""
 SHORT_EVERY = (2.0, 5.0)
 ORDERS, SHORT_ORDERS = 300, 40
 
@@ -66,7 +68,7 @@ def main() -> int:
     parser.add_argument("--orders", type=int, help=f"{ORDERS}, or {SHORT_ORDERS} in short form")
     parser.add_argument("--runs", type=int, default=1, help="one after the other, each with the next seed")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--short", action="store_true", help="few orders, and each kind of fault once at least")
+    parser.add_argument("--short", action="store_true", help="few orders, and each kind of fault once")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep the logs of runs with differences there")
     given = parser.parse_args()
@@ -77,7 +79,7 @@ def main() -> int:
     runs = []
     for seed in range(given.seed, given.seed + given.runs):
         if given.runs == 1:
-            runs.append(one_run(orders, seed, SHORT_EVERY if given.short else EVERY, given.logs))
+            runs.append(one_run(orders, seed, short=given.short, logs=given.logs))
         else:
             runs.append(_in_a_process_of_its_own(orders, seed, short=given.short, logs=given.logs))
         if given.json:
@@ -97,7 +99,7 @@ def _in_a_process_of_its_own(orders: int, seed: int, *, short: bool, logs: Path 
         return Run(**json.loads(result.read_text(encoding="utf-8"))[0])
 
 
-def one_run(orders: int, seed: int, every: tuple[float, float], logs: Path | None = None) -> Run:
+def one_run(orders: int, seed: int, *, short: bool, logs: Path | None) -> Run:
     """Play a season of so many orders once, in a new folder; keep its logs in `logs` where something differs."""
     run = Run(seed, orders)
     begun = time.monotonic()
@@ -108,26 +110,26 @@ def one_run(orders: int, seed: int, every: tuple[float, float], logs: Path | Non
     with tempfile.TemporaryDirectory(prefix="gx-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         home = Path(folder).resolve()
         with stopped_in_order(), a_site(home, say) as site:
-            asyncio.run(_play(site, run, every, say))
+            asyncio.run(_play(site, run, say, short=short))
         if run.differences and logs is not None:
             shutil.copytree(home / "logs", logs / f"seed-{seed}", dirs_exist_ok=True)
     run.seconds = round(time.monotonic() - begun, 1)
     return run
 
 
-async def _play(site: Site, run: Run, every: tuple[float, float], say: Callable[[str], None]) -> None:
+async def _play(site: Site, run: Run, say: Callable[[str], None], *, short: bool) -> None:
     chance = random.Random(run.seed)
     season = mid_season(run.orders, PLAYED)
-    play = Play(season, random.Random(run.seed + 1))
-    trouble = Trouble(site, chance, every, say)
-    making = asyncio.create_task(trouble.make())
+    play = Play(season, random.Random(run.seed + 1), AT_ONCE)
+    trouble = Trouble(site, chance, SHORT_EVERY if short else EVERY, say)
+    making = asyncio.create_task(trouble.make(1 if short else None))
     try:
         async with asyncio.timeout(LIMIT):
             playing = asyncio.create_task(play.run())
             while not (playing.done() and trouble.rounds):
-                await asyncio.wait([playing, making], timeout=1, return_when=asyncio.FIRST_COMPLETED)
-                if making.done():
-                    playing.cancel()
+                await asyncio.wait({playing, making}, timeout=1)
+                if making.done() and making.exception() is not None:
+                    await _over(playing)
                     making.result()
             playing.result()
             await _over(making)

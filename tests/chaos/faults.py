@@ -26,7 +26,7 @@ from models import tables
 from models.errors import GendanError
 from tasks.clock import now
 from tasks.database import WAKE_CHANNEL, notify, transaction
-from tests.chaos.play import until_done
+from tests.chaos.play import TROUBLE, until_done
 from tests.chaos.site import SECOND, WATCHES, Site
 
 EVERY = (5.0, 40.0)
@@ -37,8 +37,12 @@ HANGS = (8.0, 20.0)
 """Seconds for which a channel does not answer: at least, and until somebody waited, at most."""
 GOES_WITHIN = 15.0
 COMES_WITHIN = 120.0
-FULL_IN_POSTGRES = "File too large"
-"""What PostgreSQL says of a file that its process may not let grow."""
+FULL_IN_POSTGRES = "was terminated by signal 6"
+"""
+What PostgreSQL says of a session that could not write its line of the log: it aborts itself.
+
+Why, it says only in a short log of its own: what may let no file grow may not let that one grow either.
+"""
 
 OUTBOX_REFUSES = "outbox refuses"
 CHANNEL_HANGS = "channel hangs"
@@ -89,6 +93,7 @@ async def disk_refuses(site: Site, chance: random.Random, happened: Counter[str]
         for session in _sessions(site):
             with suppress(psutil.Error):
                 await asyncio.to_thread(_fill_the_disk_for, session)
+        await _write_something()
         await asyncio.sleep(0.2)
     happened["disk refuses"] += 1
 
@@ -174,9 +179,9 @@ class Trouble:
     rounds: int = 0
     """So often all kinds have come."""
 
-    async def make(self) -> None:
-        """Let things go wrong until cancelled: each kind once before any comes again."""
-        while True:
+    async def make(self, rounds: int | None = None) -> None:
+        """Let things go wrong until cancelled, or for so many rounds: each kind once before any comes again."""
+        while rounds is None or self.rounds < rounds:
             coming = list(FAULTS)
             self.chance.shuffle(coming)
             for name in coming:
@@ -271,6 +276,13 @@ def _sessions(site: Site) -> list[psutil.Process]:
                 if " gendan " in " ".join(session.cmdline()):
                     found.append(session)
     return found
+
+
+async def _write_something() -> None:
+    """Write to the log of the database, should nobody else do so at this moment."""
+    with suppress(*TROUBLE):
+        async with transaction() as connection:
+            await connection.execute(select(func.pg_logical_emit_message(True, "chaos", "a line")))
 
 
 def _fill_the_disk_for(session: psutil.Process) -> None:

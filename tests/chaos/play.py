@@ -91,8 +91,8 @@ async def until_done(act: Callable[[], Awaitable[T]]) -> T:
 class Play:
     """A season's orders, moved from one event to the next; what fails is tried again."""
 
-    def __init__(self, season: Season, chance: random.Random) -> None:
-        self._season, self._chance = season, chance
+    def __init__(self, season: Season, chance: random.Random, at_once: int = AT_ONCE) -> None:
+        self._season, self._chance, self._at_once = season, chance, at_once
         self.writers = Writers(chance)
         self.steps = 0
         self.under_way: dict[str, datetime] = {}
@@ -101,7 +101,7 @@ class Play:
 
     async def run(self) -> None:
         """Play all orders to the season's end."""
-        places = asyncio.Semaphore(AT_ONCE)
+        places = asyncio.Semaphore(self._at_once)
         async with asyncio.TaskGroup() as group:
             others = [group.create_task(self.writers.write()) for _ in range(WRITERS)]
             others.append(group.create_task(self._hear()))

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from prefect.client.orchestration import PrefectClient
 
+from gendan.password import OF_CLIENTS
 from gendan.supervisor import Running
 from tasks import database
 from tasks.settings import settings
@@ -35,7 +36,7 @@ def at_home(gendan: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest_asyncio.fixture
 async def client(gendan: Running, at_home: None) -> AsyncIterator[PrefectClient]:
     """Return a client of its Prefect server."""
-    async with PrefectClient(gendan.api_url) as client:
+    async with PrefectClient(gendan.api_url, auth_string=gendan.environment.get(OF_CLIENTS)) as client:
         yield client
     await database.close()
 

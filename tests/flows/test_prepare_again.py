@@ -42,7 +42,7 @@ async def test_prepared_again_everything_is_there_once_and_orders_go_on(
     assert (done.returncode, again.returncode) == (0, 0), done.stderr + again.stderr
     after = await known(client)
     assert (after["pools"], after["deployments"]) == (before["pools"], before["deployments"])
-    assert len(after["deployments"]) == 5
+    assert len(after["deployments"]) == 6
     assert after["automations"].count("gendan-watch-silent") == 1
     await order.climb()
     assert await order.notices()

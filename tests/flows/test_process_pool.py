@@ -41,7 +41,7 @@ def with_plain_workers(settings: Settings, say: Callable[[str], None]) -> Superv
     def tell_prefect(running: Running) -> None:
         asyncio.run(make_pool(running.api_url))
         deploy(running.environment)
-        asyncio.run(pause_watch(running.api_url))
+        asyncio.run(pause_watch(running.environment))
 
     return Supervisor(
         settings,

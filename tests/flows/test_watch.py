@@ -349,6 +349,23 @@ async def test_an_order_that_has_ended_and_is_woken_once_more_ends_again(follow:
     await eventually(lambda: is_completed(order))
 
 
+async def test_an_order_that_has_ended_and_was_left_awake_is_given_no_other_run(
+    follow: Follow, client: PrefectClient
+) -> None:
+    """As by a second wake-up beside the one in which it ended."""
+    order = await follow(two_steps())
+    await order.advance(china(30, month=12), a_report("DEPARTED", china(30, month=12)))
+    await order.ended()
+    run = await order.run()
+    await eventually(lambda: is_completed(order))
+    await order.set(awake_since=now() - LONG_AGO, awake_by="worker-9")
+
+    assert await mend_stuck(client) == 1
+
+    row = await order.row()
+    assert (row.flow_run_id, row.closed_as, row.awake_since) == (run.id, "closed", None)
+
+
 async def is_completed(order: Following) -> bool:
     return (await order.state()).type is StateType.COMPLETED
 

@@ -105,7 +105,7 @@ async def test_the_watch_is_watched_by_one_automation_however_often_gendan_is_de
     for _ in range(2):
         assert await watch_the_watch(gendan.environment) is None
         await asyncio.to_thread(deploy, gendan.environment)
-        await pause_watch(gendan.api_url)
+        await pause_watch(gendan.environment)
 
     [automation] = await client.read_automations()
     assert (automation.name, automation.enabled) == (GUARD, True)
@@ -125,7 +125,7 @@ async def test_the_administrator_is_told_once_for_each_silence(
 
     assert await guard_watch(client, channels, Language.EN, within=SHORTEST) is None
     await asyncio.sleep(2)  # the server hears of its automations by itself
-    await begin_watch(gendan.api_url)
+    await begin_watch(gendan.environment)
 
     # Gendan starts, and no watch comes at all
     await eventually(lambda: told(1), within=LATEST)

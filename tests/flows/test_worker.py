@@ -17,14 +17,18 @@ from uuid import UUID
 import psutil
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Scheduled
 from sqlalchemy import func, select, update
 
 import gendan.worker as gendan_worker
 from gendan.supervisor import Running
+from gendan.wake_ups import WakeUpLoop
 from gendan.worker import GendanWorker
 from models import tables
+from models.errors import Unavailable
 from tasks.clock import now
 from tasks.database import transaction
 from tests.factories import a_milestone, a_report, china
@@ -206,8 +210,9 @@ async def test_of_two_workers_each_wakes_orders_and_no_order_is_awake_twice_at_o
 
 @asynccontextmanager
 async def lone_worker(gendan: Running) -> AsyncIterator[GendanWorker]:
-    """Have a worker that listens to nothing and does what a test calls, beside the one of the house."""
-    with temporary_settings({PREFECT_API_URL: gendan.api_url}):
+    """Have a worker that listens to nothing, runs nothing and does what a test calls, beside the one of the house."""
+    with temporary_settings({PREFECT_API_URL: gendan.api_url}), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WakeUpLoop, "start", lambda loop: None)  # else Prefect starts a server for its thread
         async with GendanWorker("gendan", name="late") as worker:
             await worker.sync_with_backend()
             yield worker
@@ -266,6 +271,43 @@ async def test_what_goes_to_rest_while_a_worker_looks_for_what_it_left_behind_is
 
     assert (await order.state()).id == run.state_id
     assert (await order.row()).wakes == wakes
+
+
+async def test_who_claims_an_order_while_the_database_is_away_notes_it_once_it_is_back(
+    follow: Follow, gendan: Running, client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever comes then, it is known who left the order awake."""
+    order = await follow(two_steps())
+    wakes, run = (await order.row()).wakes, await order.run()
+    note, away = gendan_worker.hand_over, 2
+
+    async def away_twice(*what: Any, **more: Any) -> None:
+        nonlocal away
+        if away:
+            away -= 1
+            raise Unavailable("The database cannot be used.")
+        await note(*what, **more)
+
+    async def breaks_off(*what: Any, **more: Any) -> None:
+        raise OSError("Prefect does not answer.")
+
+    monkeypatch.setattr(gendan_worker, "hand_over", away_twice)
+    monkeypatch.setattr(gendan_worker, "RECONNECT_SECONDS", 0.1)
+    await client.update_work_pool("gendan", WorkPoolUpdate(is_paused=True))  # the other worker is not to have it
+    try:
+        await client.set_flow_run_state(run.id, Scheduled(), force=True)
+        async with lone_worker(gendan) as worker:
+            monkeypatch.setattr(worker, "_run_in_process", breaks_off)
+            assert worker._take_place(run.id)
+            await worker._submit_run(run)
+            assert ((await order.row()).awake_by, (await order.state()).type) == ("late", StateType.PENDING)
+
+            await worker._take_up_left_behind()
+    finally:
+        await client.update_work_pool("gendan", WorkPoolUpdate(is_paused=False))
+
+    await order.asleep()
+    assert (await order.row()).wakes == wakes + 1
 
 
 async def test_what_a_late_answer_calls_scheduled_and_waits_already_ends_no_worker(

@@ -356,6 +356,8 @@ async def test_slack_that_says_no_with_http_200_is_not_believed(receiver: HttpRe
         # a date, a number that is none, and one beyond reason
         ("json", Reply(429, "", {"Retry-After": "Fri, 27 Nov 2026 08:00:00 GMT"}), 0),
         ("json", Reply(429, "", {"Retry-After": "-5"}), 0),
+        ("json", Reply(429, "", {"Retry-After": "NaN"}), 0),
+        ("json", Reply(429, "", {"Retry-After": "1e999"}), 0),
         ("json", Reply(429, "", {"Retry-After": "999999"}), 3600),
     ],
 )

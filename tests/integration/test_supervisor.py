@@ -417,6 +417,13 @@ def test_a_port_that_is_taken_is_named_before_the_server_starts(home: Path) -> N
     assert residents(home) == []
 
 
+def test_nothing_is_started_that_other_machines_could_reach_without_a_password(home: Path) -> None:
+    with pytest.raises(Refused, match="Nothing was started"):
+        a_supervisor(home, settings=read_settings(home=home, host="0.0.0.0")).start()
+
+    assert not House(home).run.exists()
+
+
 def test_a_host_that_is_none_is_named(home: Path) -> None:
     with pytest.raises(Unavailable, match=r"no host 'nowhere\.invalid'"):
         a_supervisor(home, settings=read_settings(home=home, host="nowhere.invalid")).start()

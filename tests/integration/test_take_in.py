@@ -227,6 +227,8 @@ def test_what_was_pasted_and_is_no_table_is_refused_as_such() -> None:
         list(table_of("order_no,etd\nA,2026-01-01"))
 
     assert "/" not in str(refusal.value)
+    with pytest.raises(ImportRefused, match="half a character"):
+        list(table_of("order_no,placed_at\nA\ud800,2026-01-01"))
 
 
 def test_every_column_is_written_down() -> None:

@@ -128,6 +128,7 @@ def test_settings_that_are_printed_do_not_tell_the_password() -> None:
         ("language", "fr"),
         ("pool", " "),  # no name at all
         ("pool", "a/b"),  # Prefect refuses it
+        ("home", "~nobody-of-that-name/gendan"),
     ],
 )
 def test_a_mistake_names_its_setting(name: str, value: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.accepting.accept import check_entry
-from models.accepting.texts import LONGEST
+from models.accepting.letters import LONGEST
 from models.book.changes import Booking, Hold
 from models.book.entry import Entry
 from models.book.report import Problem
@@ -18,7 +18,7 @@ NOW = china(1, month=9)
 @pytest.mark.parametrize("text", ["a\x00b", "\x1b[31m", "\x07", "\udcff", "\x85"])
 @pytest.mark.parametrize("field", ["note", "by"])
 def test_an_invisible_character_is_refused_with_its_field(field: str, text: str) -> None:
-    with pytest.raises(Refused, match=f"{field}: .*U\\+00|{field}: .*U\\+DCFF"):
+    with pytest.raises(Refused, match=rf"{field} .*U\+"):
         check_entry(an_order_file(), Hold(recorded_at=NOW, **{field: text}), NOW)
 
 
@@ -31,7 +31,7 @@ def test_an_invisible_character_is_refused_with_its_field(field: str, text: str)
     ],
 )
 def test_so_it_is_wherever_it_stands(entry: Entry) -> None:
-    with pytest.raises(Refused, match="invisible|characters"):
+    with pytest.raises(Refused, match=r"invisible|characters"):
         check_entry(an_order_file(), entry, NOW)
 
 
