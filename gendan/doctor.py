@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import stat
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -185,9 +187,26 @@ async def _channels(settings: Settings) -> list[Finding]:
     library = load_library(settings.library)
     findings = [Finding("channels", False, problem) for problem in channels.check()]
     findings += [Finding("channels", False, words) for words in unreached(library, channels.tags, settings.channels)]
+    findings += [Finding("channels", False, words) for words in open_to_others(channels.files)]
     if not channels.tags & {ADMIN, ALWAYS}:
         findings.append(Finding("watch", False, nobody_is_told(settings.channels)))
     return findings or [Finding("channels", True, f"everybody is reached ({settings.channels})")]
+
+
+def open_to_others(files: Collection[Path]) -> list[str]:
+    """Return which of these files, that hold passwords, every user of this machine may read, and what to do."""
+    return [
+        f"{file}: every user of this machine can read these addresses: `chmod o-rwx {shlex.quote(str(file))}`"
+        for file in files
+        if _lets(file, stat.S_IROTH) and all(_lets(folder, stat.S_IXOTH) for folder in file.parents)
+    ]
+
+
+def _lets(path: Path, bit: int) -> bool:
+    try:
+        return bool(path.stat().st_mode & bit)
+    except OSError:
+        return False  # not there: told where the file is read
 
 
 def unreached(library: Library, tags: Collection[str], file: Path) -> list[str]:

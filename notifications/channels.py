@@ -56,6 +56,7 @@ class Channels:
 
     def __init__(self, file: Path, content: ChannelsFile) -> None:
         self.file = file
+        self.files = tuple(content.stamps)
         self._channels = tuple(content.channels)
         self._problems = tuple(content.problems)
         self._by_id = {channel.id: channel for channel in reversed(self._channels)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -245,3 +246,34 @@ def test_the_doctor_names_whom_no_address_reaches_and_no_address(database_url: s
     words = [finding["words"] for finding in json.loads(said.out) if finding["what"] == "channels"]
     assert words == [f"{file}: no address reaches 陳小姐 (chan): add one with the tag chan"]
     assert "secret" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "told"),
+    [
+        (0o644, 0o755, True),
+        (0o644, 0o751, True),  # who knows its name can read it
+        (0o640, 0o755, False),  # a group of its own, as under /etc
+        (0o600, 0o755, False),
+        (0o644, 0o700, False),  # as Gendan makes its folder
+    ],
+)
+def test_the_doctor_names_addresses_that_every_user_can_read(
+    file: int, folder: int, told: bool, database_url: str, own_settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as place:  # where tests keep their files, others see nothing
+        house = Path(place)
+        other = written(house, "urls: []\n", "more.yaml")
+        channels = written(
+            house, "include: more.yaml\nurls:\n  - json://user:secret@localhost/: {tag: always}\n", "c.yaml"
+        )
+        other.chmod(0o600)
+        channels.chmod(file)
+        house.chmod(folder)
+        monkeypatch.setenv("GENDAN_CHANNELS", str(channels))
+
+        said = gendan("doctor", "--json")
+
+    words = [finding["words"] for finding in json.loads(said.out) if finding["what"] == "channels"]
+    open_ = f"{channels}: every user of this machine can read these addresses: `chmod o-rwx {channels}`"
+    assert words == ([open_] if told else [f"everybody is reached ({channels})"])
