@@ -149,7 +149,12 @@ async def _play(site: Site, run: Run, say: Callable[[str], None], *, short: bool
     for line in verdict.twice:
         say(line)
     run.differences += verdict.differences
-    run.differences += trouble.missed + trouble.never_seen()
+    run.differences += trouble.missed
+    if short:  # so few messages are under way that a channel may hang and nobody be there who notices
+        for line in trouble.never_seen():
+            say(line)
+    else:
+        run.differences += trouble.never_seen()
     run.differences += [f"{name} ended by itself" for name in site.gone()]
     run.figures, run.faults = verdict.figures, dict(trouble.happened)
     run.steps, run.told, run.tries = play.steps, play.writers.told, play.writers.refused
