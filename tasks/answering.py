@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from models.accepting.letters import bearable
 from models.accepting.written import has_problem, not_mine, promised, taken_on
 from models.book.entry import Entry
 from models.book.order_file import OrderFile
@@ -33,7 +34,7 @@ async def record_answer(
     UnknownMilestone, Refused; nothing is recorded then.
     """
     _must_fit(kind, until, approved_by, to)
-    note, by, approved_by = (text.replace("\0", "") for text in (note, by, approved_by))  # PostgreSQL keeps none
+    note, by, approved_by = map(bearable, (note, by, approved_by))
 
     def make(file: OrderFile, now: datetime) -> Entry:
         match kind:

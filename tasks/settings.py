@@ -116,6 +116,7 @@ def read_settings(**given: Any) -> Settings:
         reasons = "; ".join(
             f"GENDAN_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in faults
+            if fault["type"] != "default_factory_not_called"  # follows from another one
         )
         raise Refused(f"{reasons}. Nothing was started.") from None
 

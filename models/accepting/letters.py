@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from unicodedata import category
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from models.errors import Refused
 from models.moments import shown
 
+_NOT_TYPED = re.compile("[\0\ud800-\udfff]")
 LONGEST = 1_000_000
 """Characters of one text; nobody writes as many, and pages and messages would be made of them."""
 
@@ -20,6 +22,11 @@ def unprintable(text: str) -> str:
         if character not in "\t\n\r" and category(character) in ("Cc", "Cs"):
             return f"U+{ord(character):04X}"
     return ""
+
+
+def bearable(text: str) -> str:
+    """Leave out what nobody typed and no model takes: NUL, and halves of characters; a form may hold them."""
+    return _NOT_TYPED.sub("", text)
 
 
 def check_letters(told: BaseModel) -> None:

@@ -10,6 +10,7 @@ from models.book.changes import Booking, Hold
 from models.book.entry import Entry
 from models.book.report import Problem
 from models.errors import Refused
+from tasks.answers import PROBLEM, TAKEN_ON, entry_from
 from tests.factories import an_order_file, china
 
 NOW = china(1, month=9)
@@ -37,3 +38,11 @@ def test_so_it_is_wherever_it_stands(entry: Entry) -> None:
 
 def test_lines_and_every_script_are_taken() -> None:
     check_entry(an_order_file(), Hold(recorded_at=NOW, note="布料遲到\r\n\tعند المورد\n🚢"), NOW)
+
+
+@pytest.mark.parametrize("answer", [PROBLEM, TAKEN_ON])
+def test_the_form_leaves_out_what_nobody_typed(answer: str) -> None:
+    given = {"milestone": "FAB_IN", "answer": answer, "note": "off \ud83d\0 again", "by": "mei\udcff"}
+    entry = entry_from(given, "run/1")(an_order_file(), NOW)
+
+    assert (entry.note, entry.by) == ("off  again", "mei")

@@ -1,4 +1,4 @@
-"""The table of the settings of Prefect's services in docs/benchmarks.md says what `gendan up` sets, of every service."""
+"""The table of the settings of Prefect's services in docs/benchmarks.md says what `gendan up` sets, of each service."""
 
 from __future__ import annotations
 

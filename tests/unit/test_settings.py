@@ -134,3 +134,10 @@ def test_settings_that_are_printed_do_not_tell_the_password() -> None:
 def test_a_mistake_names_its_setting(name: str, value: str) -> None:
     with pytest.raises(Refused, match=f"GENDAN_{name.upper()}: .*Nothing was started"):
         read_settings(**{name: value})
+
+
+def test_a_home_of_nobody_is_refused_once() -> None:
+    with pytest.raises(Refused) as refused:
+        read_settings(home="~nobody-of-that-name/gendan")
+
+    assert "GENDAN_CHANNELS" not in str(refused.value)
