@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from models.accepting.letters import bearable
+from models.accepting.letters import carried
 from models.accepting.written import has_problem, not_mine, promised, taken_on
 from models.book.entry import Entry
 from models.book.order_file import OrderFile
@@ -34,7 +34,8 @@ async def record_answer(
     UnknownMilestone, Refused; nothing is recorded then.
     """
     _must_fit(kind, until, approved_by, to)
-    note, by, approved_by = map(bearable, (note, by, approved_by))
+    note, by = carried("note", note), carried("by", by)
+    approved_by = carried("approved_by", approved_by)
 
     def make(file: OrderFile, now: datetime) -> Entry:
         match kind:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from models.accepting.answers import decisions, late_dates
-from models.accepting.letters import bearable
+from models.accepting.letters import carried
 from models.accepting.written import has_problem, not_mine, our_roles, promised, taken_on
 from models.book.changes import Reschedule
 from models.book.entry import Entry
@@ -170,7 +170,7 @@ def _role(chosen: str, parties: Iterable[str]) -> str:
 
 def _text(answer: Mapping[str, Any], field: str, most: int) -> str:
     """Return what was typed into a field, at most so many characters of it."""
-    return bearable(str(answer.get(field) or "")).strip()[:most]
+    return carried(field, str(answer.get(field) or "")).strip()[:most]
 
 
 def _instant(answer: Mapping[str, Any], field: str, file: OrderFile) -> datetime:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from models.errors import Refused
 from models.moments import shown
 
-_NOT_TYPED = re.compile("[\0\ud800-\udfff]")
+_HALF = re.compile("[\ud800-\udfff]")
 LONGEST = 1_000_000
 """Characters of one text; nobody writes as many, and pages and messages would be made of them."""
 
@@ -24,9 +24,16 @@ def unprintable(text: str) -> str:
     return ""
 
 
-def bearable(text: str) -> str:
-    """Leave out what nobody typed and no model takes: NUL, and halves of characters; a form may hold them."""
-    return _NOT_TYPED.sub("", text)
+def carried(field: str, text: str) -> str:
+    """
+    Return a text of a form without the NUL that a form may hold.
+
+    Raises Refused for half a character, which no model takes.
+    """
+    if half := _HALF.search(text):
+        odd = f"U+{ord(half.group()):04X}"
+        raise Refused(f"{field} {shown(text)} holds the invisible character {odd}. Nothing was recorded.")
+    return text.replace("\0", "")
 
 
 def check_letters(told: BaseModel) -> None:
