@@ -57,7 +57,8 @@ def audit(ask: Ask = ask, *, strict: bool = False, say: Callable[[str], object] 
         say(f"{package['name']} {package['version']}: {weakness['id']}, mended in {mended}")
     unknown = len(packages) - len(looked_at)
     if not looked_at:
-        say("NOT AUDITED: no advisory service could be reached from here, so nothing is known of any package.")
+        many = sum(1 for line in LOCK.read_text().splitlines() if "==" in line)
+        say(f"NOT AUDITED: no advisory service could be reached from here; nothing is known of any of {many} packages.")
     else:
         left = f"{unknown} that the service does not know"
         say(f"{len(looked_at)} packages audited, {len(found)} known weaknesses, {left}.")
