@@ -24,7 +24,7 @@ async def known(client: PrefectClient) -> dict[str, Sequence[object]]:
     """Return what the server knows of Gendan: ids, so that what was made anew is seen."""
     return {
         "pools": [pool.id for pool in await client.read_work_pools() if pool.type == GendanWorker.type],
-        "deployments": sorted((d.name, d.id) for d in await client.read_deployments()),
+        "deployments": sorted((d.name, d.id) for d in await client.read_deployments() if "gendan" in d.tags),
         "automations": sorted(a.name for a in await client.read_automations()),
     }
 
