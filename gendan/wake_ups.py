@@ -137,6 +137,8 @@ class WakeUpLoop:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=10)
+        elif not self._loop.is_closed():
+            self._loop.close()  # it never ran
 
     def _begin(self, make: Callable[[], Coroutine[Any, Any, None]], future: Future[None]) -> None:
         assert self._context is not None
